@@ -1,0 +1,174 @@
+// Package broker is a Kafka broker in memory: a whole cluster in one process,
+// to start in a test with one line or to serve from a program.
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"minibroker/broker/config"
+	"minibroker/internal/clock"
+)
+
+// Broker is a running cluster of one broker. Its methods may be called from
+// any goroutine.
+type Broker struct {
+	clock     clock.Clock
+	log       *slog.Logger
+	random    *random
+	clusterID string
+	node      *node
+
+	config     atomic.Pointer[config.Broker]
+	image      atomic.Pointer[image]
+	controller controller
+	advertiser *advertiser
+	observers  observers
+	metrics    metrics
+
+	listeners []net.Listener
+	conns     connSet
+	closing   chan struct{} // closed by Close, before anything else stops
+	closeOnce sync.Once
+	running   sync.WaitGroup // accept loops and connections
+}
+
+// TB is the part of testing.TB that Start needs.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+}
+
+// Start starts a broker on free loopback ports and closes it when the test
+// ends. What New would return as an error fails the test.
+func Start(t TB, opts ...Option) *Broker {
+	t.Helper()
+	b, err := New(append([]Option{WithPort(0)}, opts...)...)
+	if err != nil {
+		t.Fatalf("broker.Start: %v", err)
+		return nil
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+// New starts a broker and returns when it accepts connections. Without options
+// it listens on port 9092 of the loopback addresses, IPv4 and IPv6. Errors are
+// meant for people: they name what to change.
+func New(opts ...Option) (*Broker, error) {
+	o := defaults()
+	for _, opt := range opts {
+		opt(&o)
+	}
+	cfg, err := config.NewBroker(o.configs)
+	if err != nil {
+		return nil, err
+	}
+	adv, err := newAdvertiser(o.advertise, o.published)
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{
+		clock:      o.clock,
+		log:        o.log,
+		random:     newRandom(o.seed),
+		node:       &node{id: 1},
+		advertiser: adv,
+		closing:    make(chan struct{}),
+	}
+	b.clusterID = b.random.clusterID()
+	b.config.Store(cfg)
+	b.image.Store(newImage())
+	b.init()
+	for _, t := range o.topics {
+		if err := b.createSeed(t); err != nil {
+			return nil, err
+		}
+	}
+	if len(o.listeners) == 0 {
+		o.listeners, err = listen(o.host, o.port)
+		if err != nil {
+			return nil, err
+		}
+	}
+	b.listeners = o.listeners
+	for _, l := range b.listeners {
+		b.running.Go(func() { b.accept(l) })
+	}
+	return b, nil
+}
+
+// Run starts a broker and closes it when ctx ends.
+func Run(ctx context.Context, opts ...Option) (*Broker, error) {
+	b, err := New(opts...)
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { _ = b.Close() })
+	return b, nil
+}
+
+// Close stops the broker: its ports are free and its goroutines gone when it
+// returns. Data is lost. Closing twice is fine.
+func (b *Broker) Close() error {
+	var errs []error
+	b.closeOnce.Do(func() {
+		close(b.closing)
+		for _, l := range b.listeners {
+			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+		b.conns.closeAll()
+		b.stop()
+	})
+	b.running.Wait()
+	return errors.Join(errs...)
+}
+
+// Addr is the first address that the broker listens on, as host:port.
+func (b *Broker) Addr() string { return b.Addrs()[0] }
+
+// Addrs are the addresses that the broker listens on, as host:port.
+func (b *Broker) Addrs() []string {
+	addrs := make([]string, len(b.listeners))
+	for i, l := range b.listeners {
+		addrs[i] = l.Addr().String()
+	}
+	return addrs
+}
+
+// ClusterID is the cluster's id: 22 characters, new for each broker.
+func (b *Broker) ClusterID() string { return b.clusterID }
+
+// TopicSpec describes a topic to create at start.
+type TopicSpec struct {
+	Name       string
+	Partitions int               // 0: num.partitions
+	Configs    map[string]string // topic configs, Kafka's names
+}
+
+func (b *Broker) createSeed(t TopicSpec) error {
+	partitions := t.Partitions
+	if partitions == 0 {
+		partitions = -1
+	}
+	if _, err := b.createTopic(newTopic{name: t.Name, partitions: int32(partitions), replicas: -1, configs: t.Configs}); err != nil {
+		return fmt.Errorf("topic %q: %s", t.Name, strings.TrimSuffix(err.message, "."))
+	}
+	return nil
+}
+
+// entropy is the seed of brokers that were given none.
+func entropy() (seed [32]byte) {
+	_, _ = rand.Read(seed[:])
+	return seed
+}

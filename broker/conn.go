@@ -1,0 +1,217 @@
+package broker
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+
+	"minibroker/protocol"
+)
+
+// conn is one client connection. All of it belongs to the goroutine that runs
+// serve: requests are worked on one at a time and answered in order, as Kafka
+// does.
+type conn struct {
+	id     uint64
+	broker *Broker
+	node   *node
+	nc     net.Conn
+	peer   peer
+	in     *bufio.Reader
+	out    answerWriter
+
+	clientID string // of the newest request
+	// Named by the client in ApiVersions (KIP-511); empty if it did not.
+	softwareName, softwareVersion string
+}
+
+// peer is what a broker can know of who connected and how.
+type peer struct {
+	local, remote netip.AddrPort // IPv4-mapped addresses are unmapped; invalid when the network has no IP
+	listener      net.Listener
+	serverName    string // SNI, once there is TLS
+}
+
+func (c *conn) String() string {
+	if c.softwareName != "" {
+		return fmt.Sprintf("%s %s (client id %q) from %s", c.softwareName, c.softwareVersion, c.clientID, c.nc.RemoteAddr())
+	}
+	return fmt.Sprintf("client %q from %s", c.clientID, c.nc.RemoteAddr())
+}
+
+// accept serves each connection of one listener on a goroutine of its own.
+func (b *Broker) accept(l net.Listener) {
+	for {
+		nc, err := l.Accept()
+		if err != nil {
+			select {
+			case <-b.closing:
+				return
+			default:
+			}
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+				continue
+			}
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of file descriptors, most likely: others may free some.
+			b.log.Error("cannot accept a connection", "error", err)
+			if !b.pause(acceptRetry) {
+				return
+			}
+			continue
+		}
+		c := &conn{
+			broker: b,
+			node:   b.node,
+			nc:     nc,
+			peer:   newPeer(nc, l),
+			in:     bufio.NewReaderSize(nc, 4096),
+			out:    answerWriter{w: nc},
+		}
+		if !b.conns.add(c) {
+			_ = nc.Close()
+			return
+		}
+		b.running.Go(c.serve)
+	}
+}
+
+func newPeer(nc net.Conn, l net.Listener) peer {
+	return peer{local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()), listener: l}
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := tcp.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+}
+
+// errHangUp is returned by a handler whose only answer is to close the
+// connection; the text, wrapped around it, is logged.
+var errHangUp = errors.New("closing the connection")
+
+// serve reads requests and answers them until the connection ends.
+func (c *conn) serve() {
+	b := c.broker
+	defer b.conns.remove(c)
+	defer b.connectionEnded(c)
+	defer c.nc.Close()
+	defer func() {
+		// A request must never take the other connections down with it.
+		if r := recover(); r != nil {
+			b.log.Error("a request made the broker panic; its connection is closed", "client", c.String(), "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	for {
+		// Wait with no memory but the reader's: connections are mostly idle.
+		if _, err := c.in.Peek(1); err != nil {
+			return
+		}
+		buf := frames.Get().(*[]byte)
+		frame, err := protocol.ReadFrame(c.in, *buf, b.maxFrame())
+		if err == nil {
+			err = c.handle(frame)
+		}
+		*buf = frame
+		recycle(buf)
+		if err == nil && !protocol.FrameBuffered(c.in) {
+			err = c.out.flush()
+		}
+		if err != nil {
+			c.end(err)
+			return
+		}
+	}
+}
+
+// end logs why a connection was given up, where that tells somebody something.
+func (c *conn) end(err error) {
+	_ = c.out.flush() // answers to requests before the bad one
+	log := c.broker.log
+	if size, ok := errors.AsType[*protocol.FrameSizeError](err); ok {
+		switch protocol.Sniff(size.Head) {
+		case protocol.HTTP:
+			c.answerHTTP()
+		case protocol.TLS:
+			log.Warn("a TLS handshake came in on a plaintext port: set security.protocol=PLAINTEXT in the client", "client", c.nc.RemoteAddr())
+		default:
+			log.Warn("not a Kafka request, closing the connection", "client", c.String(), "error", err)
+		}
+		return
+	}
+	if errors.Is(err, errHangUp) {
+		log.Warn("closing the connection", "client", c.String(), "reason", err)
+		return
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		log.Debug("the connection ended inside a request", "client", c.String())
+	}
+}
+
+// frames holds buffers for requests in work. Nothing of a request may be kept
+// after its handler returned.
+var frames = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxRecycled keeps rare huge requests from staying in the pool.
+const maxRecycled = 4 << 20
+
+func recycle(buf *[]byte) {
+	if cap(*buf) <= maxRecycled {
+		frames.Put(buf)
+	}
+}
+
+// connSet is the set of open connections.
+type connSet struct {
+	mu     sync.Mutex
+	next   uint64
+	open   map[uint64]*conn
+	closed bool
+}
+
+// add gives c its id; false once closeAll was called.
+func (s *connSet) add(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	if s.open == nil {
+		s.open = make(map[uint64]*conn)
+	}
+	s.next++
+	c.id = s.next
+	s.open[c.id] = c
+	return true
+}
+
+func (s *connSet) remove(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, c.id)
+}
+
+func (s *connSet) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}
+
+func (s *connSet) closeAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, c := range s.open {
+		_ = c.nc.Close()
+	}
+}

@@ -1,0 +1,122 @@
+package broker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/protocol"
+)
+
+// request is one request in work. It and what it points to are gone when its
+// handler has returned.
+type request struct {
+	*conn
+	key, version int16
+	body         kmsg.Request
+}
+
+// handlerFunc answers one request. A nil answer sends nothing (acks=0). An
+// error closes the connection: wrap errHangUp to have it logged.
+type handlerFunc func(*Broker, *request) (kmsg.Response, error)
+
+// on adapts the handler of one API to handlerFunc.
+func on[R kmsg.Request](f func(*Broker, *request, R) (kmsg.Response, error)) handlerFunc {
+	return func(b *Broker, r *request) (kmsg.Response, error) { return f(b, r, r.body.(R)) }
+}
+
+// spliced is an answer that encodes itself around slices of logs.
+type spliced interface {
+	kmsg.Response
+	// encode writes the answer's body.
+	encode(*answerWriter)
+}
+
+// handle works on one request and encodes its answer.
+func (c *conn) handle(frame []byte) error {
+	b := c.broker
+	h, err := protocol.ParsePrefix(frame)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errHangUp, err)
+	}
+	api := protocol.APIFor(h.Key)
+	if api == nil {
+		return fmt.Errorf("%w: there is no API with key %d (version %d)", errHangUp, h.Key, h.Version)
+	}
+	b.metrics.received(h.Key, len(frame))
+	if !api.Serves(h.Version) {
+		if h.Key == protocol.KeyApiVersions {
+			return c.answer(h, false, unsupportedApiVersions())
+		}
+		return fmt.Errorf("%w: %s version %d is not among %d to %d", errHangUp, api.Name, h.Version, api.Min, api.Max)
+	}
+	flexible := api.Flexible(h.Version)
+	h, body, err := protocol.ParseHeader(frame, flexible)
+	if err != nil {
+		return fmt.Errorf("%w: %s version %d: %w", errHangUp, api.Name, h.Version, err)
+	}
+	if string(h.ClientID) != c.clientID {
+		c.clientID = string(h.ClientID)
+	}
+	req := kmsg.RequestForKey(h.Key)
+	req.SetVersion(h.Version)
+	if err := req.ReadFrom(body); err != nil {
+		return fmt.Errorf("%w: %s version %d cannot be decoded: %w", errHangUp, api.Name, h.Version, err)
+	}
+	r := &request{conn: c, key: h.Key, version: h.Version, body: req}
+	b.advertiser.saw(c, h.Key)
+	watch := b.observers.begin(r, h.CorrelationID)
+	resp, err := handlers[h.Key](b, r)
+	watch.end(resp, err)
+	if err != nil || resp == nil {
+		return err
+	}
+	return c.answer(h, flexible, resp)
+}
+
+// answer encodes resp behind its header.
+func (c *conn) answer(h protocol.Header, flexible bool, resp kmsg.Response) error {
+	out := &c.out
+	before := out.pending()
+	if s, ok := resp.(spliced); ok {
+		out.cut()
+		first := len(out.parts)
+		out.setBytes(protocol.AppendResponseHeader(out.bytes(), h.Key, h.CorrelationID, flexible))
+		s.encode(out)
+		out.cut()
+		protocol.PutSize(out.parts[first], 0, out.pending()-before-4)
+	} else {
+		dst := out.bytes()
+		at := len(dst)
+		dst = protocol.AppendResponseHeader(dst, h.Key, h.CorrelationID, flexible)
+		dst = resp.AppendTo(dst)
+		protocol.PutSize(dst, at, len(dst)-at-4)
+		out.setBytes(dst)
+	}
+	c.broker.metrics.sent(out.pending() - before)
+	if out.pending() > flushAbove {
+		return out.flush()
+	}
+	return nil
+}
+
+// await parks the request until wake is closed or sent to, or d has passed:
+// woken says which. Answers to earlier requests are sent first. The error, when
+// the broker stops, ends the connection.
+func (r *request) await(wake <-chan struct{}, d time.Duration) (woken bool, err error) {
+	if err := r.out.flush(); err != nil {
+		return false, err
+	}
+	due := make(chan struct{})
+	timer := r.broker.clock.AfterFunc(d, func() { close(due) })
+	defer timer.Stop()
+	select {
+	case <-wake:
+		return true, nil
+	case <-due:
+		return false, nil
+	case <-r.broker.closing:
+		return false, errClosing
+	}
+}

@@ -1,0 +1,35 @@
+package broker
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// apiError is an answer's error code with its text for people.
+type apiError struct {
+	code    int16
+	message string
+}
+
+func (e *apiError) Error() string { return e.message }
+
+// fail makes an apiError with a text of our own.
+func fail(e *kerr.Error, format string, args ...any) *apiError {
+	return &apiError{code: e.Code, message: fmt.Sprintf(format, args...)}
+}
+
+// Texts that Apache Kafka gives with an error that has no details
+// (org.apache.kafka.common.protocol.Errors).
+var (
+	errUnknownTopicOrPartition = fail(kerr.UnknownTopicOrPartition, "This server does not host this topic-partition.")
+	errUnknownTopicID          = fail(kerr.UnknownTopicID, "This server does not host this topic ID.")
+)
+
+// codeAndText splits an error for an answer; no error is 0 and null.
+func codeAndText(e *apiError) (int16, *string) {
+	if e == nil {
+		return 0, nil
+	}
+	return e.code, &e.message
+}

@@ -1,0 +1,41 @@
+package broker
+
+import (
+	"errors"
+	"time"
+
+	"minibroker/internal/clock"
+)
+
+// errClosing ends what waits when the broker is closed.
+var errClosing = errors.New("the broker is closing")
+
+// acceptRetry is the pause after a failed accept.
+const acceptRetry = 50 * time.Millisecond
+
+// init makes what New's options do not decide.
+func (b *Broker) init() {}
+
+// stop ends what runs beside the connections.
+func (b *Broker) stop() {}
+
+// connectionEnded forgets what was kept for a connection.
+func (b *Broker) connectionEnded(c *conn) { b.advertiser.ended(c) }
+
+// maxFrame is the largest request taken.
+func (b *Broker) maxFrame() int32 {
+	return int32(b.config.Load().Int("socket.request.max.bytes"))
+}
+
+// pause waits for d; false when the broker closes first.
+func (b *Broker) pause(d time.Duration) bool {
+	due := make(chan struct{})
+	var t clock.Timer = b.clock.AfterFunc(d, func() { close(due) })
+	defer t.Stop()
+	select {
+	case <-due:
+		return true
+	case <-b.closing:
+		return false
+	}
+}

@@ -1,0 +1,108 @@
+package broker
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Observation is one request and its answer, as an Observer sees them. Request
+// and Response alias the broker's memory: they may be read until the Observer
+// returns, and never be changed.
+type Observation struct {
+	Connection      uint64 // counts up from 1
+	RemoteAddr      string
+	ClientID        string
+	SoftwareName    string // from ApiVersions v3+ (KIP-511), else empty
+	SoftwareVersion string
+	Node            int32
+	Key, Version    int16
+	CorrelationID   int32
+	Request         kmsg.Request
+	Response        kmsg.Response // nil when nothing was answered
+	Err             error         // why the connection was closed instead of an answer
+	Received        time.Time     // on the broker's clock
+	Took            time.Duration // from decoded to answered, waiting included
+}
+
+// Observer is called on the connection's goroutine, before the answer is sent:
+// what it takes long for, the client waits for.
+type Observer func(Observation)
+
+// observers is the list of those who look. Nobody costs one atomic load.
+type observers struct {
+	mu   sync.Mutex
+	list atomic.Pointer[[]*Observer]
+}
+
+// Observe calls f for each request from now on, until stop is called.
+func (b *Broker) Observe(f Observer) (stop func()) {
+	o := &b.observers
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var list []*Observer
+	if old := o.list.Load(); old != nil {
+		list = append(list, *old...)
+	}
+	mine := &f
+	list = append(list, mine)
+	o.list.Store(&list)
+	return func() { o.drop(mine) }
+}
+
+func (o *observers) drop(f *Observer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var list []*Observer
+	for _, g := range *o.list.Load() {
+		if g != f {
+			list = append(list, g)
+		}
+	}
+	if len(list) == 0 {
+		o.list.Store(nil)
+		return
+	}
+	o.list.Store(&list)
+}
+
+// watch is the observation of one request; nil when nobody looks.
+type watch struct {
+	list []*Observer
+	r    *request
+	seen Observation
+}
+
+// begin is called when a request was decoded.
+func (o *observers) begin(r *request, correlationID int32) *watch {
+	list := o.list.Load()
+	if list == nil {
+		return nil
+	}
+	return &watch{list: *list, r: r, seen: Observation{
+		Connection:    r.id,
+		RemoteAddr:    r.nc.RemoteAddr().String(),
+		ClientID:      r.clientID,
+		Node:          r.node.id,
+		Key:           r.key,
+		Version:       r.version,
+		CorrelationID: correlationID,
+		Request:       r.body,
+		Received:      r.broker.clock.Now(),
+	}}
+}
+
+// end is called when the handler has returned.
+func (w *watch) end(resp kmsg.Response, err error) {
+	if w == nil {
+		return
+	}
+	w.seen.SoftwareName, w.seen.SoftwareVersion = w.r.softwareName, w.r.softwareVersion
+	w.seen.Response, w.seen.Err = resp, err
+	w.seen.Took = w.r.broker.clock.Now().Sub(w.seen.Received)
+	for _, f := range w.list {
+		(*f)(w.seen)
+	}
+}

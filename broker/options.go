@@ -1,0 +1,105 @@
+package broker
+
+import (
+	"log/slog"
+	"net"
+	"time"
+
+	"minibroker/internal/clock"
+)
+
+// Option changes how a broker starts.
+type Option func(*options)
+
+type options struct {
+	host      string
+	port      int
+	listeners []net.Listener
+	topics    []TopicSpec
+	configs   map[string]string
+	advertise string
+	published string
+	log       *slog.Logger
+	clock     clock.Clock
+	seed      [32]byte
+	observers []Observer
+}
+
+func defaults() options {
+	return options{
+		port:    9092,
+		configs: map[string]string{},
+		log:     slog.New(slog.DiscardHandler),
+		clock:   clock.Real{},
+		seed:    entropy(),
+	}
+}
+
+// WithHost sets the address to listen on. Empty, the default: the loopback
+// addresses of IPv4 and IPv6. 0.0.0.0 or ::: all addresses of the machine.
+func WithHost(host string) Option { return func(o *options) { o.host = host } }
+
+// WithPort sets the port to listen on; 0 picks a free one.
+func WithPort(port int) Option { return func(o *options) { o.port = port } }
+
+// WithListener makes the broker serve l and open no port of its own. It may be
+// given several times. The broker closes l.
+func WithListener(l net.Listener) Option {
+	return func(o *options) { o.listeners = append(o.listeners, l) }
+}
+
+// WithTopic creates a topic at start. partitions 0 means num.partitions.
+// configs are topic configs by Kafka's names; nil for the defaults.
+func WithTopic(name string, partitions int, configs map[string]string) Option {
+	return func(o *options) {
+		o.topics = append(o.topics, TopicSpec{Name: name, Partitions: partitions, Configs: configs})
+	}
+}
+
+// WithConfig sets a broker config, by Kafka's name. New fails on a name that
+// Kafka does not know and on a value that it would refuse.
+func WithConfig(name, value string) Option {
+	return func(o *options) { o.configs[name] = value }
+}
+
+// WithAdvertise sets what clients are told the broker's address is: "auto"
+// (the default), "host:port", or rules, see ParseAdvertise.
+func WithAdvertise(rules string) Option { return func(o *options) { o.advertise = rules } }
+
+// WithPublished names the host:port at which a container's port is published,
+// for clients that come through the container's gateway.
+func WithPublished(address string) Option { return func(o *options) { o.published = address } }
+
+// WithLogger sets where the broker logs; by default nowhere.
+func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
+
+// Clock is a source of time for a broker.
+type Clock = clock.Clock
+
+// Timer is a pending call of a Clock.
+type Timer = clock.Timer
+
+// VirtualClock is a Clock that moves only when its Advance is called.
+type VirtualClock = clock.Virtual
+
+// NewVirtualClock returns a clock that stands at start.
+func NewVirtualClock(start time.Time) *VirtualClock { return clock.NewVirtual(start) }
+
+// WithClock sets the broker's clock: every time-out, timestamp and deadline
+// comes from it.
+func WithClock(c Clock) Option { return func(o *options) { o.clock = c } }
+
+// WithSeed makes the broker's ids (cluster, topics, members) repeatable.
+func WithSeed(seed uint64) Option {
+	return func(o *options) {
+		o.seed = [32]byte{}
+		for i := range 8 {
+			o.seed[i] = byte(seed >> (8 * i))
+		}
+	}
+}
+
+// WithObserver calls f for every request answered, see Observer.
+func WithObserver(f Observer) Option {
+	return func(o *options) { o.observers = append(o.observers, f) }
+}

@@ -1,0 +1,36 @@
+package broker
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"minibroker/broker/config"
+	"minibroker/storage"
+)
+
+// partition is one partition's live state: it stays the same object while
+// images come and go, until its topic is deleted.
+type partition struct {
+	topicName string
+	topicID   [16]byte
+	index     int32
+
+	// leadership and config are replaced whole, by the controller.
+	leadership atomic.Pointer[leadership]
+	config     atomic.Pointer[config.Topic]
+
+	// mu is held to append, to move offsets and to collect waiters, never
+	// while anything waits. Readers of the log take no lock.
+	mu      sync.Mutex
+	log     *storage.Log
+	deleted bool // the topic is gone: appends and waits fail
+}
+
+// leadership says who has a partition. It never changes; partitions with the
+// same replicas share one.
+type leadership struct {
+	leader      int32 // -1: none
+	leaderEpoch int32
+	replicas    []int32
+	isr         []int32
+}

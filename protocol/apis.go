@@ -1,0 +1,98 @@
+// Package protocol turns bytes into Kafka's requests and answers back into
+// bytes. It has no state, no clock and no sockets of its own.
+package protocol
+
+import (
+	"math"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// API is one row of the table of what is served: ApiVersions' answer, the
+// dispatch and docs/protocol.md come from it.
+type API struct {
+	Key  int16
+	Name string // Apache Kafka's name (org.apache.kafka.common.protocol.ApiKeys)
+	// Min and Max are the versions served, ends included.
+	Min, Max int16
+
+	flexibleFrom int16 // first version with tagged fields (KIP-482)
+}
+
+// apis is the table. Max is what kmsg knows; Min is 0: old clients are served.
+var apis = []API{
+	{Key: 0, Name: "Produce", Max: 13},
+	{Key: 1, Name: "Fetch", Max: 18},
+	{Key: 2, Name: "ListOffsets", Max: 11},
+	{Key: 3, Name: "Metadata", Max: 13},
+	{Key: 8, Name: "OffsetCommit", Max: 10},
+	{Key: 9, Name: "OffsetFetch", Max: 10},
+	{Key: 10, Name: "FindCoordinator", Max: 6},
+	{Key: 11, Name: "JoinGroup", Max: 9},
+	{Key: 12, Name: "Heartbeat", Max: 4},
+	{Key: 13, Name: "LeaveGroup", Max: 5},
+	{Key: 14, Name: "SyncGroup", Max: 5},
+	{Key: 15, Name: "DescribeGroups", Max: 6},
+	{Key: 16, Name: "ListGroups", Max: 5},
+	{Key: 18, Name: "ApiVersions", Max: 5},
+	{Key: 19, Name: "CreateTopics", Max: 7},
+	{Key: 20, Name: "DeleteTopics", Max: 6},
+	{Key: 21, Name: "DeleteRecords", Max: 2},
+	{Key: 22, Name: "InitProducerId", Max: 5},
+	{Key: 23, Name: "OffsetForLeaderEpoch", Max: 4},
+	{Key: 32, Name: "DescribeConfigs", Max: 4},
+	{Key: 33, Name: "AlterConfigs", Max: 2},
+	{Key: 37, Name: "CreatePartitions", Max: 3},
+	{Key: 42, Name: "DeleteGroups", Max: 3},
+	{Key: 44, Name: "IncrementalAlterConfigs", Max: 1},
+	{Key: 47, Name: "OffsetDelete", Max: 0},
+	{Key: 60, Name: "DescribeCluster", Max: 2},
+}
+
+// byKey holds the table's rows at their keys; nil where nothing is served.
+var byKey = func() []*API {
+	rows := make([]*API, apis[len(apis)-1].Key+1)
+	for i := range apis {
+		a := &apis[i]
+		a.flexibleFrom = flexibleFrom(a)
+		rows[a.Key] = a
+	}
+	return rows
+}()
+
+func flexibleFrom(a *API) int16 {
+	req := kmsg.RequestForKey(a.Key)
+	for v := a.Min; v <= a.Max; v++ {
+		req.SetVersion(v)
+		if req.IsFlexible() {
+			return v
+		}
+	}
+	return math.MaxInt16
+}
+
+// APIs returns the table, sorted by key.
+func APIs() []API { return slices.Clone(apis) }
+
+// APIFor returns the row of a key, or nil where nothing is served under it.
+func APIFor(key int16) *API {
+	if key < 0 || int(key) >= len(byKey) {
+		return nil
+	}
+	return byKey[key]
+}
+
+// Serves says whether version is among those served.
+func (a *API) Serves(version int16) bool { return a.Min <= version && version <= a.Max }
+
+// Flexible says whether version has tagged fields (KIP-482).
+func (a *API) Flexible(version int16) bool { return version >= a.flexibleFrom }
+
+// Keys that code outside the handlers' table must name.
+const (
+	KeyProduce     int16 = 0
+	KeyFetch       int16 = 1
+	KeyMetadata    int16 = 3
+	KeyApiVersions int16 = 18
+)
