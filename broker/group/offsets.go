@@ -1,0 +1,137 @@
+package group
+
+import (
+	"maps"
+	"math"
+	"slices"
+)
+
+// Committed is one committed offset (Kafka's OffsetAndMetadata). Times are
+// milliseconds since 1970, as in the records that store them.
+type Committed struct {
+	Offset       int64 // any number is taken, as Apache Kafka does
+	LeaderEpoch  int32 // of the last consumed record; -1: unknown
+	Metadata     string
+	CommitMillis int64
+	ExpireMillis int64 // when OffsetCommit v2-v4 wants it gone; -1: by the broker's retention
+}
+
+// PartitionOffset is a partition and what is committed for it.
+type PartitionOffset struct {
+	Partition int32
+	Committed
+}
+
+// Offsets holds the committed offsets of one group of any kind. The zero
+// value is empty and ready.
+type Offsets struct {
+	// Sorted by partition: few bytes for a group of one, and in order for
+	// whoever lists them.
+	topics map[string][]PartitionOffset
+}
+
+// Commit stores c, over what was there.
+func (o *Offsets) Commit(topic string, partition int32, c Committed) {
+	if o.topics == nil {
+		o.topics = make(map[string][]PartitionOffset)
+	}
+	ps := o.topics[topic]
+	i, found := find(ps, partition)
+	if found {
+		ps[i].Committed = c
+		return
+	}
+	o.topics[topic] = slices.Insert(ps, i, PartitionOffset{partition, c})
+}
+
+// Get returns what is committed for a partition.
+func (o *Offsets) Get(topic string, partition int32) (Committed, bool) {
+	ps := o.topics[topic]
+	if i, found := find(ps, partition); found {
+		return ps[i].Committed, true
+	}
+	return Committed{}, false
+}
+
+// Delete forgets a partition's offset and tells whether there was one.
+func (o *Offsets) Delete(topic string, partition int32) bool {
+	ps := o.topics[topic]
+	i, found := find(ps, partition)
+	if !found {
+		return false
+	}
+	if len(ps) == 1 {
+		delete(o.topics, topic)
+	} else {
+		o.topics[topic] = slices.Delete(ps, i, i+1)
+	}
+	return true
+}
+
+// DeleteTopic forgets all offsets of a topic and tells whether there were
+// any.
+func (o *Offsets) DeleteTopic(topic string) bool {
+	_, found := o.topics[topic]
+	delete(o.topics, topic)
+	return found
+}
+
+// Clear forgets everything.
+func (o *Offsets) Clear() { o.topics = nil }
+
+// None tells whether nothing is committed.
+func (o *Offsets) None() bool { return len(o.topics) == 0 }
+
+// Topics returns the names of the topics with committed offsets, in order.
+func (o *Offsets) Topics() []string { return slices.Sorted(maps.Keys(o.topics)) }
+
+// Partitions returns the committed offsets of a topic, in order of their
+// partitions. The slice is the group's own: to be read, until the next call.
+func (o *Offsets) Partitions(topic string) []PartitionOffset { return o.topics[topic] }
+
+// Expire forgets the offsets that nobody wants any more at the moment now.
+// Retention counts from since or, where since is negative, from each commit.
+// Topics that keep holds back stay. It returns the earliest moment at which
+// one of the others will expire, or math.MaxInt64. All are in milliseconds.
+func (o *Offsets) Expire(now, retention, since int64, keep func(topic string) bool) (next int64) {
+	next = math.MaxInt64
+	for topic, ps := range o.topics {
+		if keep(topic) {
+			continue
+		}
+		left := slices.DeleteFunc(ps, func(p PartitionOffset) bool {
+			at := p.ExpireMillis
+			if at < 0 {
+				at = p.CommitMillis
+				if since >= 0 {
+					at = since
+				}
+				at = saturatingAdd(at, retention)
+			}
+			if at > now {
+				next = min(next, at)
+			}
+			return at <= now
+		})
+		if len(left) == 0 {
+			delete(o.topics, topic)
+		} else {
+			o.topics[topic] = left
+		}
+	}
+	return next
+}
+
+func find(ps []PartitionOffset, partition int32) (int, bool) {
+	return slices.BinarySearchFunc(ps, partition, func(p PartitionOffset, want int32) int {
+		return int(p.Partition) - int(want)
+	})
+}
+
+// saturatingAdd keeps a huge retention from wrapping into the past.
+func saturatingAdd(a, b int64) int64 {
+	if b > 0 && a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}

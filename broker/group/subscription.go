@@ -1,0 +1,45 @@
+package group
+
+import (
+	"bytes"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// consumerProtocol is the protocol type of consumers: the only one whose
+// metadata a broker looks into.
+const consumerProtocol = "consumer"
+
+// subscription is the set of topics that the members of a group consume.
+// known is false where the broker cannot tell: then no topic counts as free.
+type subscription struct {
+	topics map[string]struct{}
+	known  bool
+}
+
+// readSubscription collects the topics from the members' metadata. As Apache
+// Kafka, it reads only what version 0 has, which every version starts with.
+func readSubscription(metadata [][]byte) subscription {
+	s := subscription{topics: make(map[string]struct{}), known: true}
+	var last []byte
+	for _, md := range metadata {
+		// Most groups subscribe alike: the same bytes need no second look.
+		if last != nil && bytes.Equal(md, last) {
+			continue
+		}
+		last = md
+		if len(md) < 2 || md[0]&0x80 != 0 {
+			return subscription{}
+		}
+		v0 := bytes.Clone(md)
+		v0[0], v0[1] = 0, 0
+		var parsed kmsg.ConsumerMemberMetadata
+		if err := parsed.UnsafeReadFrom(v0); err != nil {
+			return subscription{}
+		}
+		for _, topic := range parsed.Topics {
+			s.topics[topic] = struct{}{}
+		}
+	}
+	return s
+}
