@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"minibroker/broker/config"
+	"minibroker/broker/group"
 	"minibroker/internal/clock"
 )
 
@@ -26,12 +27,14 @@ type Broker struct {
 	clusterID string
 	node      *node
 
-	config     atomic.Pointer[config.Broker]
-	image      atomic.Pointer[image]
-	controller controller
-	advertiser *advertiser
-	observers  observers
-	metrics    metrics
+	config      atomic.Pointer[config.Broker]
+	groupConfig atomic.Pointer[group.Config] // read from config
+	image       atomic.Pointer[image]
+	controller  controller
+	groups      groups
+	advertiser  *advertiser
+	observers   observers
+	metrics     metrics
 
 	listeners []net.Listener
 	conns     connSet

@@ -14,10 +14,20 @@ var errClosing = errors.New("the broker is closing")
 const acceptRetry = 50 * time.Millisecond
 
 // init makes what New's options do not decide.
-func (b *Broker) init() {}
+func (b *Broker) init() {
+	b.groups = groups{b: b, byID: make(map[string]*groupState)}
+	b.groupConfig.Store(groupConfig(b.config.Load(), b.random.uuidText))
+}
 
 // stop ends what runs beside the connections.
-func (b *Broker) stop() {}
+func (b *Broker) stop() {
+	b.groups.stop()
+}
+
+// topicDeleted tells all that keep something for a topic that it is gone.
+func (b *Broker) topicDeleted(t *topic) {
+	b.groups.topicDeleted(t.name)
+}
 
 // connectionEnded forgets what was kept for a connection.
 func (b *Broker) connectionEnded(c *conn) { b.advertiser.ended(c) }

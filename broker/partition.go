@@ -34,3 +34,22 @@ type leadership struct {
 	replicas    []int32
 	isr         []int32
 }
+
+// newPartition makes an empty partition of t. Nobody sees it until an image
+// has it.
+func (b *Broker) newPartition(t *topic, index int32, l *leadership) *partition {
+	p := &partition{topicName: t.name, topicID: t.id, index: index, log: storage.New(0)}
+	p.leadership.Store(l)
+	p.config.Store(t.config)
+	return p
+}
+
+// configure gives the partition its topic's new configs.
+func (p *partition) configure(c *config.Topic) { p.config.Store(c) }
+
+// delete ends the partition: its topic is gone.
+func (p *partition) delete() {
+	p.mu.Lock()
+	p.deleted = true
+	p.mu.Unlock()
+}

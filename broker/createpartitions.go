@@ -1,0 +1,31 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// handleCreatePartitions serves CreatePartitions v0-v3 (KIP-195).
+func (b *Broker) handleCreatePartitions(r *request, req *kmsg.CreatePartitionsRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.CreatePartitionsResponse)
+	for asked, twice := range eachOnce(req.Topics, func(t *kmsg.CreatePartitionsRequestTopic) string { return t.Topic }) {
+		answer := kmsg.NewCreatePartitionsResponseTopic()
+		answer.Topic = asked.Topic
+		var err *apiError
+		switch {
+		case twice:
+			err = fail(kerr.InvalidRequest, "Duplicate topic name.")
+		case req.TimeoutMillis <= 0:
+			err = errTimedOut
+		default:
+			var assignment [][]int32
+			for _, a := range asked.Assignment {
+				assignment = append(assignment, a.Replicas)
+			}
+			err = b.addPartitions(asked.Topic, asked.Count, assignment, req.ValidateOnly)
+		}
+		answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
+		resp.Topics = append(resp.Topics, answer)
+	}
+	return resp, nil
+}

@@ -1,0 +1,69 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// handleDeleteTopics serves DeleteTopics v0-v6 (v6: by id).
+func (b *Broker) handleDeleteTopics(r *request, req *kmsg.DeleteTopicsRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.DeleteTopicsResponse)
+	asked := req.Topics
+	for i := range req.TopicNames { // v0-v5
+		asked = append(asked, kmsg.DeleteTopicsRequestTopic{Topic: &req.TopicNames[i]})
+	}
+	m := b.image.Load()
+	meant := func(entry *kmsg.DeleteTopicsRequestTopic) string { return meantTopic(m, entry) }
+	for entry, twice := range eachOnce(asked, meant) {
+		answer := kmsg.NewDeleteTopicsResponseTopic()
+		answer.Topic, answer.TopicID = entry.Topic, entry.TopicID
+		t, err := b.deleteRequested(m, req, entry, twice)
+		if err == nil {
+			answer.Topic, answer.TopicID = &t.name, t.id
+		}
+		answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
+		resp.Topics = append(resp.Topics, answer)
+	}
+	return resp, nil
+}
+
+// meantTopic is the same for two entries that mean one topic, by name or id.
+func meantTopic(m *image, entry *kmsg.DeleteTopicsRequestTopic) string {
+	if entry.Topic != nil {
+		return *entry.Topic
+	}
+	if t := m.topicByID(entry.TopicID); t != nil {
+		return t.name
+	}
+	return string(entry.TopicID[:])
+}
+
+func (b *Broker) deleteRequested(m *image, req *kmsg.DeleteTopicsRequest, entry *kmsg.DeleteTopicsRequestTopic, twice bool) (*topic, *apiError) {
+	byID := entry.TopicID != [16]byte{}
+	switch {
+	case byID && entry.Topic != nil:
+		return nil, fail(kerr.InvalidRequest, "You may not specify both topic name and topic id.")
+	case !byID && entry.Topic == nil:
+		return nil, fail(kerr.InvalidRequest, "Neither topic name nor id were specified.")
+	case twice && byID:
+		return nil, fail(kerr.InvalidRequest, "Duplicate topic id.")
+	case twice:
+		return nil, fail(kerr.InvalidRequest, "Duplicate topic name.")
+	case !b.config.Load().Bool("delete.topic.enable"):
+		if req.Version < 3 {
+			return nil, fail(kerr.InvalidRequest, "Topic deletion is disabled.")
+		}
+		return nil, fail(kerr.TopicDeletionDisabled, "Topic deletion is disabled.")
+	case req.TimeoutMillis <= 0:
+		return nil, errTimedOut
+	}
+	name := entry.Topic
+	if byID {
+		t := m.topicByID(entry.TopicID)
+		if t == nil {
+			return nil, errUnknownTopicID
+		}
+		name = &t.name
+	}
+	return b.deleteTopic(*name)
+}

@@ -1,0 +1,69 @@
+package broker
+
+import (
+	"encoding/base64"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// handleFindCoordinator serves FindCoordinator v0-v6 (v1: transactions, v4:
+// several keys, v6: share groups). Every group's and transaction's coordinator
+// is here, from the first request on.
+func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+	host, port := b.tell(r)
+	find := func(key string) (c kmsg.FindCoordinatorResponseCoordinator) {
+		c = kmsg.NewFindCoordinatorResponseCoordinator()
+		c.Key, c.NodeID, c.Port = key, -1, -1
+		if code := refuseCoordinator(req, key); code != 0 {
+			c.ErrorCode = code
+			return c
+		}
+		c.NodeID, c.Host, c.Port = r.node.id, host, port
+		return c
+	}
+	if req.Version >= 4 {
+		for _, key := range req.CoordinatorKeys {
+			resp.Coordinators = append(resp.Coordinators, find(key))
+		}
+		return resp, nil
+	}
+	c := find(req.CoordinatorKey)
+	resp.ErrorCode, resp.ErrorMessage, resp.NodeID, resp.Host, resp.Port = c.ErrorCode, c.ErrorMessage, c.NodeID, c.Host, c.Port
+	return resp, nil
+}
+
+// Coordinator types (org.apache.kafka.common.requests.FindCoordinatorRequest).
+const (
+	groupCoordinator       = 0
+	transactionCoordinator = 1
+	shareCoordinator       = 2 // v6, KIP-932
+)
+
+func refuseCoordinator(req *kmsg.FindCoordinatorRequest, key string) int16 {
+	switch {
+	case req.CoordinatorType == groupCoordinator, req.CoordinatorType == transactionCoordinator:
+		return 0
+	case req.CoordinatorType == shareCoordinator && req.Version >= 6 && isSharePartitionKey(key):
+		return 0
+	}
+	return kerr.InvalidRequest.Code
+}
+
+// isSharePartitionKey checks "group:topicId:partition"
+// (org.apache.kafka.server.share.SharePartitionKey).
+func isSharePartitionKey(key string) bool {
+	parts := strings.Split(key, ":")
+	if len(parts) != 3 || strings.TrimSpace(parts[0]) == "" {
+		return false
+	}
+	id, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || len(id) != 16 {
+		return false
+	}
+	_, err = strconv.ParseInt(parts[2], 10, 32)
+	return err == nil
+}

@@ -1,0 +1,64 @@
+package broker
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/group"
+)
+
+// handleListGroups serves ListGroups v0-v5 (v4: by state, v5: by type).
+func (b *Broker) handleListGroups(r *request, req *kmsg.ListGroupsRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
+	filter := group.NewFilter(req.StatesFilter, req.TypesFilter)
+	for _, id := range b.groups.all() {
+		b.groups.peek(id, func(g *group.Classic) {
+			if line := g.List(); filter.Match(line) {
+				resp.Groups = append(resp.Groups, line)
+			}
+		})
+	}
+	slices.SortFunc(resp.Groups, func(a, b kmsg.ListGroupsResponseGroup) int { return strings.Compare(a.Group, b.Group) })
+	return resp, nil
+}
+
+// handleDescribeGroups serves DescribeGroups v0-v6 (v3: authorised operations,
+// v6: an error for a group that does not exist).
+func (b *Broker) handleDescribeGroups(r *request, req *kmsg.DescribeGroupsRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
+	for _, id := range req.Groups {
+		var d kmsg.DescribeGroupsResponseGroup
+		if !b.groups.peek(id, func(g *group.Classic) { d = g.Describe(req.Version) }) {
+			d = group.New(id, b.groups.config()).Describe(req.Version)
+		}
+		d.AuthorizedOperations = notAsked
+		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
+			d.AuthorizedOperations = groupOperations
+		}
+		resp.Groups = append(resp.Groups, d)
+	}
+	return resp, nil
+}
+
+// handleDeleteGroups serves DeleteGroups v0-v3 (v3: error texts).
+func (b *Broker) handleDeleteGroups(r *request, req *kmsg.DeleteGroupsRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.DeleteGroupsResponse)
+	for _, id := range req.Groups {
+		answer := kmsg.NewDeleteGroupsResponseGroup()
+		answer.Group = id
+		var err *kerr.Error
+		b.groups.with(id, func(g *group.Classic, now time.Time) (eff group.Effects) {
+			err, eff = g.Delete(now)
+			return eff
+		})
+		if err != nil {
+			answer.ErrorCode = err.Code
+		}
+		resp.Groups = append(resp.Groups, answer)
+	}
+	return resp, nil
+}

@@ -1,0 +1,78 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/group"
+)
+
+// handleOffsetCommit serves OffsetCommit v0-v10 (v2-v4: a retention time, v7:
+// static members, v10: topic ids). v0 once stored offsets elsewhere; here all
+// versions store them in one place.
+func (b *Broker) handleOffsetCommit(r *request, req *kmsg.OffsetCommitRequest) (kmsg.Response, error) {
+	var resp *kmsg.OffsetCommitResponse
+	topics := b.lookupTopic()
+	b.groups.with(req.Group, func(g *group.Classic, now time.Time) (eff group.Effects) {
+		resp, eff = g.CommitOffsets(now, req, topics)
+		return eff
+	})
+	return resp, nil
+}
+
+// handleOffsetFetch serves OffsetFetch v0-v10 (v2: all topics, v8: several
+// groups, v9: member epochs, v10: topic ids).
+func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+	topics := b.lookupTopic()
+	if req.Version >= 8 {
+		for i := range req.Groups {
+			resp.Groups = append(resp.Groups, b.fetchOffsets(req.Version, &req.Groups[i], topics))
+		}
+		return resp, nil
+	}
+	one := kmsg.NewOffsetFetchRequestGroup()
+	one.Group = req.Group
+	if req.Topics != nil || req.Version < 2 {
+		one.Topics = make([]kmsg.OffsetFetchRequestGroupTopic, len(req.Topics))
+	}
+	for i, t := range req.Topics {
+		one.Topics[i].Topic, one.Topics[i].Partitions = t.Topic, t.Partitions
+	}
+	answer := b.fetchOffsets(req.Version, &one, topics)
+	resp.ErrorCode = answer.ErrorCode
+	for _, t := range answer.Topics {
+		old := kmsg.NewOffsetFetchResponseTopic()
+		old.Topic = t.Topic
+		for _, p := range t.Partitions {
+			op := kmsg.NewOffsetFetchResponseTopicPartition()
+			op.Partition, op.Offset, op.LeaderEpoch, op.Metadata, op.ErrorCode = p.Partition, p.Offset, p.LeaderEpoch, p.Metadata, p.ErrorCode
+			old.Partitions = append(old.Partitions, op)
+		}
+		resp.Topics = append(resp.Topics, old)
+	}
+	return resp, nil
+}
+
+// fetchOffsets reads one group's offsets. A group that does not exist has none.
+func (b *Broker) fetchOffsets(version int16, req *kmsg.OffsetFetchRequestGroup, topics group.Lookup) (answer kmsg.OffsetFetchResponseGroup) {
+	found := b.groups.peek(req.Group, func(g *group.Classic) {
+		answer = g.FetchOffsets(version, req, topics)
+	})
+	if !found {
+		answer = group.New(req.Group, b.groups.config()).FetchOffsets(version, req, topics)
+	}
+	return answer
+}
+
+// handleOffsetDelete serves OffsetDelete v0 (KIP-496).
+func (b *Broker) handleOffsetDelete(r *request, req *kmsg.OffsetDeleteRequest) (kmsg.Response, error) {
+	var resp *kmsg.OffsetDeleteResponse
+	topics := b.lookupTopic()
+	b.groups.with(req.Group, func(g *group.Classic, now time.Time) (eff group.Effects) {
+		resp, eff = g.DeleteOffsets(now, req, topics)
+		return eff
+	})
+	return resp, nil
+}

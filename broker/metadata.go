@@ -1,0 +1,159 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// What a client without ACLs may do, as bits numbered by
+// org.apache.kafka.common.acl.AclOperation (KIP-430); notAsked when it did not
+// ask.
+const (
+	notAsked          int32 = -2147483648
+	topicOperations   int32 = 3576
+	clusterOperations int32 = 8096
+	groupOperations   int32 = 3400
+)
+
+// handleMetadata serves Metadata v0-v13 (v10: topic ids, v12: by id alone).
+// Topics that do not exist are created if the client and the broker allow it,
+// and are usable at once: there is no moment without a leader.
+func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.MetadataResponse)
+	resp.AuthorizedOperations = notAsked
+	if refused := refuseMetadata(req, resp); refused {
+		return resp, nil
+	}
+	host, port := b.tell(r)
+	me := kmsg.NewMetadataResponseBroker()
+	me.NodeID, me.Host, me.Port, me.Rack = r.node.id, host, port, r.node.rack
+	resp.Brokers = append(resp.Brokers, me)
+	resp.ClusterID = &b.clusterID
+	resp.ControllerID = r.node.id
+	if req.IncludeClusterAuthorizedOperations {
+		resp.AuthorizedOperations = clusterOperations
+	}
+	operations := notAsked
+	if req.IncludeTopicAuthorizedOperations {
+		operations = topicOperations
+	}
+
+	m := b.image.Load()
+	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
+		resp.Topics = make([]kmsg.MetadataResponseTopic, 0, m.topics.Len())
+		m.topics.Scan(func(_ string, t *topic) bool {
+			resp.Topics = append(resp.Topics, describeTopic(t, operations))
+			return true
+		})
+		return resp, nil
+	}
+	// Clients before v4 could not say no.
+	mayCreate := (req.Version < 4 || req.AllowAutoTopicCreation) && b.config.Load().Bool("auto.create.topics.enable")
+	resp.Topics = make([]kmsg.MetadataResponseTopic, 0, len(req.Topics))
+	seen := make(map[string]bool, len(req.Topics))
+	for i := range req.Topics {
+		asked := &req.Topics[i]
+		if asked.TopicID != [16]byte{} {
+			t := m.topicByID(asked.TopicID)
+			if t == nil {
+				resp.Topics = append(resp.Topics, failedTopic(nil, asked.TopicID, kerr.UnknownTopicID.Code))
+			} else if !seen[t.name] {
+				seen[t.name] = true
+				resp.Topics = append(resp.Topics, describeTopic(t, operations))
+			}
+			continue
+		}
+		if seen[*asked.Topic] {
+			continue
+		}
+		seen[*asked.Topic] = true
+		t := m.topic(*asked.Topic)
+		if t == nil {
+			var code int16
+			if t, code = b.autoCreate(*asked.Topic, mayCreate); t == nil {
+				resp.Topics = append(resp.Topics, failedTopic(asked.Topic, asked.TopicID, code))
+				continue
+			}
+		}
+		resp.Topics = append(resp.Topics, describeTopic(t, operations))
+	}
+	return resp, nil
+}
+
+// refuseMetadata answers requests that make no sense as
+// org.apache.kafka.common.requests.MetadataRequest.getErrorResponse does: each
+// topic has the error, and no broker is named.
+func refuseMetadata(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) bool {
+	code := int16(0)
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		switch {
+		case t.TopicID != [16]byte{} && req.Version < 12:
+			code = kerr.InvalidRequest.Code // v10 and v11 have the field, not the meaning
+		case t.TopicID == [16]byte{} && t.Topic == nil && code == 0:
+			code = kerr.UnknownServerError.Code
+		}
+	}
+	if code == 0 {
+		return false
+	}
+	resp.ControllerID = -1
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		name := t.Topic
+		if name == nil && req.Version < 12 {
+			name = new(string) // not nullable yet
+		}
+		resp.Topics = append(resp.Topics, failedTopic(name, t.TopicID, code))
+	}
+	if req.Version >= 13 {
+		resp.ErrorCode = code
+	}
+	return true
+}
+
+// autoCreate makes a topic that a client asked for, or says why not.
+func (b *Broker) autoCreate(name string, allowed bool) (*topic, int16) {
+	if reason := invalidTopicName(name); reason != "" {
+		return nil, kerr.InvalidTopicException.Code
+	}
+	if !allowed || isInternal(name) {
+		return nil, kerr.UnknownTopicOrPartition.Code
+	}
+	t, err := b.createTopic(newTopic{name: name, partitions: -1, replicas: -1})
+	switch {
+	case err == nil:
+		return t, 0
+	case err.code == kerr.TopicAlreadyExists.Code: // another client was faster
+		return b.image.Load().topic(name), 0
+	}
+	return nil, kerr.UnknownTopicOrPartition.Code
+}
+
+// failedTopic is the entry of a topic that can't be described.
+func failedTopic(name *string, id [16]byte, code int16) kmsg.MetadataResponseTopic {
+	t := kmsg.NewMetadataResponseTopic()
+	t.Topic, t.TopicID, t.ErrorCode, t.AuthorizedOperations = name, id, code, notAsked
+	t.IsInternal = name != nil && isInternal(*name)
+	return t
+}
+
+func describeTopic(t *topic, operations int32) kmsg.MetadataResponseTopic {
+	d := kmsg.NewMetadataResponseTopic()
+	d.Topic, d.TopicID, d.IsInternal, d.AuthorizedOperations = &t.name, t.id, t.internal, operations
+	d.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.partitions))
+	for i, p := range t.partitions {
+		l := p.leadership.Load()
+		d.Partitions[i] = kmsg.MetadataResponseTopicPartition{
+			Partition:   int32(i),
+			Leader:      l.leader,
+			LeaderEpoch: l.leaderEpoch,
+			Replicas:    l.replicas,
+			ISR:         l.isr,
+		}
+		if l.leader < 0 {
+			d.Partitions[i].ErrorCode = kerr.LeaderNotAvailable.Code
+		}
+	}
+	return d
+}

@@ -1,0 +1,273 @@
+package broker
+
+import (
+	"maps"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"minibroker/broker/config"
+)
+
+// maxPartitionsPerRequest is the most partitions that one request may create
+// (org.apache.kafka.controller.ReplicationControlManager).
+const maxPartitionsPerRequest = 10_000
+
+// newTopic is what a topic is to be like. -1 for partitions or replicas means
+// the broker's default.
+type newTopic struct {
+	name         string
+	partitions   int32
+	replicas     int16
+	assignment   map[int32][]int32 // partition -> brokers; nil: ours to choose
+	configs      map[string]string
+	validateOnly bool
+}
+
+// createTopic makes a topic, or only says whether it could be made.
+func (b *Broker) createTopic(n newTopic) (*topic, *apiError) {
+	b.controller.mu.Lock()
+	defer b.controller.mu.Unlock()
+	t, err := b.planTopic(&n)
+	if err != nil || n.validateOnly {
+		return t, err
+	}
+	b.put(t)
+	return t, nil
+}
+
+// planTopic checks n in the order in which Apache Kafka does
+// (ReplicationControlManager.createTopics) and builds the topic.
+func (b *Broker) planTopic(n *newTopic) (*topic, *apiError) {
+	m, cfg := b.image.Load(), b.config.Load()
+	if reason := invalidTopicName(n.name); reason != "" {
+		return nil, fail(kerr.InvalidTopicException, "%s", reason)
+	}
+	if m.topic(n.name) != nil {
+		return nil, fail(kerr.TopicAlreadyExists, "Topic '%s' already exists.", n.name)
+	}
+	if other := collidesWith(m.topics, n.name); other != "" {
+		return nil, fail(kerr.InvalidTopicException, "Topic '%s' collides with existing topic: %s", n.name, other)
+	}
+	resolved, err := config.ResolveTopic(n.configs, cfg)
+	if err != nil {
+		return nil, configError(err)
+	}
+	leaders, aerr := b.place(n)
+	if aerr != nil {
+		return nil, aerr
+	}
+	t := &topic{
+		name:      n.name,
+		id:        b.random.newUUID(),
+		internal:  isInternal(n.name),
+		overrides: maps.Clone(n.configs),
+		config:    resolved,
+	}
+	t.partitions = make([]*partition, 0, len(leaders))
+	for _, l := range leaders {
+		t.partitions = append(t.partitions, b.newPartition(t, int32(len(t.partitions)), l))
+	}
+	return t, nil
+}
+
+// place decides who has each of a new topic's partitions.
+func (b *Broker) place(n *newTopic) ([]*leadership, *apiError) {
+	cfg := b.config.Load()
+	if n.assignment != nil {
+		if n.replicas != -1 {
+			return nil, fail(kerr.InvalidRequest, "A manual partition assignment was specified, but replication factor was not set to -1.")
+		}
+		if n.partitions != -1 {
+			return nil, fail(kerr.InvalidRequest, "A manual partition assignment was specified, but numPartitions was not set to -1.")
+		}
+		return b.placeByHand(0, n.assignment)
+	}
+	if n.replicas < -1 || n.replicas == 0 {
+		return nil, fail(kerr.InvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value.")
+	}
+	if n.partitions < -1 || n.partitions == 0 {
+		return nil, fail(kerr.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
+	}
+	replicas, partitions := int(n.replicas), int(n.partitions)
+	if replicas == -1 {
+		replicas = cfg.Int("default.replication.factor")
+	}
+	if partitions == -1 {
+		partitions = cfg.Int("num.partitions")
+	}
+	if replicas > 1 {
+		return nil, fail(kerr.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned.", replicas, replicas)
+	}
+	if partitions > maxPartitionsPerRequest {
+		return nil, errTooManyPartitions
+	}
+	leaders := make([]*leadership, partitions)
+	shared := b.onlyReplica()
+	for i := range leaders {
+		leaders[i] = shared
+	}
+	return leaders, nil
+}
+
+var errTooManyPartitions = fail(kerr.PolicyViolation, "Excessively large number of partitions per request.")
+
+// onlyReplica is the leadership of partitions on the one broker there is.
+func (b *Broker) onlyReplica() *leadership {
+	me := []int32{b.node.id}
+	return &leadership{leader: b.node.id, replicas: me, isr: me}
+}
+
+// placeByHand checks an assignment for partitions from first on.
+func (b *Broker) placeByHand(first int, assignment map[int32][]int32) ([]*leadership, *apiError) {
+	leaders := make([]*leadership, 0, len(assignment))
+	for len(leaders) < len(assignment) {
+		replicas, ok := assignment[int32(first+len(leaders))]
+		if !ok {
+			return nil, fail(kerr.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence")
+		}
+		if err := b.checkReplicas(replicas); err != nil {
+			return nil, err
+		}
+		if len(leaders) > 0 && len(replicas) != len(leaders[0].replicas) {
+			return nil, unequalReplicas(len(replicas), len(leaders[0].replicas))
+		}
+		leaders = append(leaders, &leadership{leader: replicas[0], replicas: replicas, isr: replicas})
+	}
+	return leaders, nil
+}
+
+func unequalReplicas(n, before int) *apiError {
+	return fail(kerr.InvalidReplicaAssignment, "The manual partition assignment includes a partition with %d replica(s), but this is not consistent with previous partitions, which have %d replica(s).", n, before)
+}
+
+func (b *Broker) checkReplicas(replicas []int32) *apiError {
+	if len(replicas) == 0 {
+		return fail(kerr.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
+	}
+	seen := make(map[int32]bool, len(replicas))
+	for _, id := range replicas {
+		if id != b.node.id {
+			return fail(kerr.InvalidReplicaAssignment, "The manual partition assignment includes broker %d, but no such broker is registered.", id)
+		}
+		if seen[id] {
+			return fail(kerr.InvalidReplicaAssignment, "The manual partition assignment includes the broker %d more than once.", id)
+		}
+		seen[id] = true
+	}
+	return nil
+}
+
+// deleteTopic removes a topic with all that belongs to it. Requests that wait
+// on its partitions are answered.
+func (b *Broker) deleteTopic(name string) (*topic, *apiError) {
+	b.controller.mu.Lock()
+	t := b.image.Load().topic(name)
+	if t == nil {
+		b.controller.mu.Unlock()
+		return nil, errUnknownTopicOrPartition
+	}
+	b.drop(t)
+	b.controller.mu.Unlock()
+	for _, p := range t.partitions {
+		p.delete()
+	}
+	b.topicDeleted(t)
+	return t, nil
+}
+
+// addPartitions gives a topic more partitions, up to count.
+func (b *Broker) addPartitions(name string, count int32, assignment [][]int32, validateOnly bool) *apiError {
+	b.controller.mu.Lock()
+	defer b.controller.mu.Unlock()
+	t := b.image.Load().topic(name)
+	if t == nil {
+		return errUnknownTopicOrPartition
+	}
+	have := int32(len(t.partitions))
+	switch {
+	case count == have:
+		return fail(kerr.InvalidPartitions, "Topic already has %d partition(s).", have)
+	case count < have:
+		return fail(kerr.InvalidPartitions, "The topic %s currently has %d partition(s); %d would not be an increase.", name, have, count)
+	case count-have > maxPartitionsPerRequest:
+		return errTooManyPartitions
+	case assignment != nil && len(assignment) != int(count-have):
+		return fail(kerr.InvalidReplicaAssignment, "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.", count-have, len(assignment))
+	}
+	shared := b.onlyReplica()
+	bigger := *t
+	bigger.partitions = append(make([]*partition, 0, count), t.partitions...)
+	for i := have; i < count; i++ {
+		l := shared
+		if assignment != nil {
+			replicas := assignment[i-have]
+			if err := b.checkReplicas(replicas); err != nil {
+				return err
+			}
+			if want := len(t.partitions[0].leadership.Load().replicas); len(replicas) != want {
+				return unequalReplicas(len(replicas), want)
+			}
+			l = &leadership{leader: replicas[0], replicas: replicas, isr: replicas}
+		}
+		bigger.partitions = append(bigger.partitions, b.newPartition(t, i, l))
+	}
+	if validateOnly {
+		return nil
+	}
+	b.put(&bigger)
+	return nil
+}
+
+// setTopicConfigs replaces a topic's overrides with what change makes of them.
+func (b *Broker) setTopicConfigs(name string, validateOnly bool, change func(old map[string]string) (map[string]string, *apiError)) *apiError {
+	b.controller.mu.Lock()
+	defer b.controller.mu.Unlock()
+	t := b.image.Load().topic(name)
+	if t == nil {
+		return fail(kerr.UnknownTopicOrPartition, "The topic '%s' does not exist.", name)
+	}
+	overrides, aerr := change(t.overrides)
+	if aerr != nil {
+		return aerr
+	}
+	resolved, err := config.ResolveTopic(overrides, b.config.Load())
+	if err != nil {
+		return configError(err)
+	}
+	if validateOnly {
+		return nil
+	}
+	b.putConfigured(t, overrides, resolved)
+	return nil
+}
+
+// putConfigured publishes t with other configs. It needs controller.mu.
+func (b *Broker) putConfigured(t *topic, overrides map[string]string, resolved *config.Topic) {
+	changed := *t
+	changed.overrides, changed.config = overrides, resolved
+	b.put(&changed)
+	for _, p := range t.partitions {
+		p.configure(resolved)
+	}
+}
+
+// setBrokerConfigs replaces the broker's configs with what change makes of
+// them; topics that inherit from them follow.
+func (b *Broker) setBrokerConfigs(validateOnly bool, change func(*config.Broker) (*config.Broker, *apiError)) *apiError {
+	b.controller.mu.Lock()
+	defer b.controller.mu.Unlock()
+	next, aerr := change(b.config.Load())
+	if aerr != nil || validateOnly {
+		return aerr
+	}
+	b.config.Store(next)
+	b.groupConfig.Store(groupConfig(next, b.random.uuidText))
+	b.image.Load().topics.Scan(func(_ string, t *topic) bool {
+		// The overrides were accepted once and stay acceptable.
+		if resolved, err := config.ResolveTopic(t.overrides, next); err == nil {
+			b.putConfigured(t, t.overrides, resolved)
+		}
+		return true
+	})
+	return nil
+}
