@@ -80,7 +80,7 @@ func (b *Broker) createRequested(req *kmsg.CreateTopicsRequest, asked *kmsg.Crea
 
 // createdConfigs is a topic's configs as CreateTopics v5+ gives them (KIP-525).
 func createdConfigs(t *topic) []kmsg.CreateTopicsResponseTopicConfig {
-	entries := t.config.Describe()
+	entries := t.config.Created()
 	configs := make([]kmsg.CreateTopicsResponseTopicConfig, len(entries))
 	for i, e := range entries {
 		c := kmsg.NewCreateTopicsResponseTopicConfig()

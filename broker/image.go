@@ -27,8 +27,7 @@ type topic struct {
 	id         [16]byte
 	internal   bool
 	partitions []*partition
-	overrides  map[string]string // configs set on the topic
-	config     *config.Topic     // overrides, resolved against the broker's
+	config     *config.Topic
 }
 
 // topic finds a topic by name.
@@ -56,6 +55,9 @@ type controller struct {
 	mu sync.Mutex
 	// pids counts producer ids given out (org.apache.kafka.image.ProducerIdsImage).
 	pids int64
+	// configs are those of groups and client metrics subscriptions, by
+	// resourceKey.
+	configs map[string]map[string]string
 }
 
 // put publishes an image in which t stands, new or in place of the topic of

@@ -1,7 +1,7 @@
 package broker
 
 import (
-	"maps"
+	"errors"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -48,20 +48,19 @@ func (b *Broker) planTopic(n *newTopic) (*topic, *apiError) {
 	if other := collidesWith(m.topics, n.name); other != "" {
 		return nil, fail(kerr.InvalidTopicException, "Topic '%s' collides with existing topic: %s", n.name, other)
 	}
-	resolved, err := config.ResolveTopic(n.configs, cfg)
+	resolved, err := resolveTopic(n.configs, cfg)
 	if err != nil {
-		return nil, configError(err)
+		return nil, err
 	}
-	leaders, aerr := b.place(n)
-	if aerr != nil {
-		return nil, aerr
+	leaders, err := b.place(n)
+	if err != nil {
+		return nil, err
 	}
 	t := &topic{
-		name:      n.name,
-		id:        b.random.newUUID(),
-		internal:  isInternal(n.name),
-		overrides: maps.Clone(n.configs),
-		config:    resolved,
+		name:     n.name,
+		id:       b.random.newUUID(),
+		internal: isInternal(n.name),
+		config:   resolved,
 	}
 	t.partitions = make([]*partition, 0, len(leaders))
 	for _, l := range leaders {
@@ -219,32 +218,29 @@ func (b *Broker) addPartitions(name string, count int32, assignment [][]int32, v
 }
 
 // setTopicConfigs replaces a topic's overrides with what change makes of them.
-func (b *Broker) setTopicConfigs(name string, validateOnly bool, change func(old map[string]string) (map[string]string, *apiError)) *apiError {
+func (b *Broker) setTopicConfigs(name string, validateOnly bool, change func(old map[string]string) (map[string]string, *config.Error)) *apiError {
 	b.controller.mu.Lock()
 	defer b.controller.mu.Unlock()
 	t := b.image.Load().topic(name)
 	if t == nil {
 		return fail(kerr.UnknownTopicOrPartition, "The topic '%s' does not exist.", name)
 	}
-	overrides, aerr := change(t.overrides)
-	if aerr != nil {
-		return aerr
+	overrides, cerr := change(t.config.Overrides())
+	if cerr != nil {
+		return configError(cerr)
 	}
-	resolved, err := config.ResolveTopic(overrides, b.config.Load())
-	if err != nil {
-		return configError(err)
+	resolved, err := resolveTopic(overrides, b.config.Load())
+	if err != nil || validateOnly {
+		return err
 	}
-	if validateOnly {
-		return nil
-	}
-	b.putConfigured(t, overrides, resolved)
+	b.putConfigured(t, resolved)
 	return nil
 }
 
 // putConfigured publishes t with other configs. It needs controller.mu.
-func (b *Broker) putConfigured(t *topic, overrides map[string]string, resolved *config.Topic) {
+func (b *Broker) putConfigured(t *topic, resolved *config.Topic) {
 	changed := *t
-	changed.overrides, changed.config = overrides, resolved
+	changed.config = resolved
 	b.put(&changed)
 	for _, p := range t.partitions {
 		p.configure(resolved)
@@ -253,21 +249,31 @@ func (b *Broker) putConfigured(t *topic, overrides map[string]string, resolved *
 
 // setBrokerConfigs replaces the broker's configs with what change makes of
 // them; topics that inherit from them follow.
-func (b *Broker) setBrokerConfigs(validateOnly bool, change func(*config.Broker) (*config.Broker, *apiError)) *apiError {
+func (b *Broker) setBrokerConfigs(validateOnly bool, change func(*config.Broker) (*config.Broker, *config.Error)) *apiError {
 	b.controller.mu.Lock()
 	defer b.controller.mu.Unlock()
-	next, aerr := change(b.config.Load())
-	if aerr != nil || validateOnly {
-		return aerr
+	next, err := change(b.config.Load())
+	if err != nil || validateOnly {
+		return configError(err)
 	}
 	b.config.Store(next)
 	b.groupConfig.Store(groupConfig(next, b.random.uuidText))
 	b.image.Load().topics.Scan(func(_ string, t *topic) bool {
 		// The overrides were accepted once and stay acceptable.
-		if resolved, err := config.ResolveTopic(t.overrides, next); err == nil {
-			b.putConfigured(t, t.overrides, resolved)
+		if resolved, err := resolveTopic(t.config.Overrides(), next); err == nil {
+			b.putConfigured(t, resolved)
 		}
 		return true
 	})
 	return nil
+}
+
+func resolveTopic(overrides map[string]string, cfg *config.Broker) (*config.Topic, *apiError) {
+	t, err := config.ResolveTopic(overrides, cfg)
+	if err != nil {
+		var refusal *config.Error
+		errors.As(err, &refusal)
+		return nil, configError(refusal)
+	}
+	return t, nil
 }

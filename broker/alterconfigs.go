@@ -1,0 +1,148 @@
+package broker
+
+import (
+	"maps"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/config"
+)
+
+// handleIncrementalAlterConfigs serves IncrementalAlterConfigs v0-v1 (KIP-339).
+func (b *Broker) handleIncrementalAlterConfigs(r *request, req *kmsg.IncrementalAlterConfigsRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
+	for asked, twice := range eachOnce(req.Resources, func(a *kmsg.IncrementalAlterConfigsRequestResource) string {
+		return resourceKey(a.ResourceType, a.ResourceName)
+	}) {
+		ops := make([]config.Op, len(asked.Configs))
+		for i, c := range asked.Configs {
+			ops[i] = config.Op{Name: c.Name, Type: config.OpType(c.Op), Value: c.Value}
+		}
+		answer := kmsg.NewIncrementalAlterConfigsResponseResource()
+		answer.ResourceType, answer.ResourceName = asked.ResourceType, asked.ResourceName
+		change := alteration{kind: asked.ResourceType, name: asked.ResourceName, ops: ops, validateOnly: req.ValidateOnly}
+		answer.ErrorCode, answer.ErrorMessage = codeAndText(b.alter(r.node, &change, twice))
+		resp.Resources = append(resp.Resources, answer)
+	}
+	return resp, nil
+}
+
+// handleAlterConfigs serves AlterConfigs v0-v2: what a request does not name
+// goes back to its default.
+func (b *Broker) handleAlterConfigs(r *request, req *kmsg.AlterConfigsRequest) (kmsg.Response, error) {
+	resp := req.ResponseKind().(*kmsg.AlterConfigsResponse)
+	for asked, twice := range eachOnce(req.Resources, func(a *kmsg.AlterConfigsRequestResource) string {
+		return resourceKey(a.ResourceType, a.ResourceName)
+	}) {
+		ops := make([]config.Op, len(asked.Configs))
+		for i, c := range asked.Configs {
+			ops[i] = config.Op{Name: c.Name, Type: config.OpSet, Value: c.Value}
+		}
+		answer := kmsg.NewAlterConfigsResponseResource()
+		answer.ResourceType, answer.ResourceName = asked.ResourceType, asked.ResourceName
+		change := alteration{kind: asked.ResourceType, name: asked.ResourceName, ops: ops, replace: true, validateOnly: req.ValidateOnly}
+		answer.ErrorCode, answer.ErrorMessage = codeAndText(b.alter(r.node, &change, twice))
+		resp.Resources = append(resp.Resources, answer)
+	}
+	return resp, nil
+}
+
+func resourceKey(kind kmsg.ConfigResourceType, name string) string {
+	return strconv.Itoa(int(kind)) + "/" + name
+}
+
+// alteration is one resource's part of a request to change configs.
+type alteration struct {
+	kind         kmsg.ConfigResourceType
+	name         string
+	ops          []config.Op
+	replace      bool // AlterConfigs: the ops are all there is to be
+	validateOnly bool
+}
+
+// alter changes one resource's configs.
+func (b *Broker) alter(n *node, a *alteration, twice bool) *apiError {
+	if twice {
+		return fail(kerr.InvalidRequest, "Each resource must appear at most once.")
+	}
+	switch a.kind {
+	case kmsg.ConfigResourceTypeTopic:
+		return b.setTopicConfigs(a.name, a.validateOnly, func(old map[string]string) (map[string]string, *config.Error) {
+			if a.replace {
+				return config.ReplaceTopic(a.ops, b.config.Load())
+			}
+			return config.AlterTopic(old, a.ops, b.config.Load())
+		})
+	case kmsg.ConfigResourceTypeBroker:
+		if a.name != "" {
+			if err := checkBrokerName(n, a.name, strconv.Itoa(int(n.id))); err != nil {
+				return err
+			}
+		}
+		return b.setBrokerConfigs(a.validateOnly, func(old *config.Broker) (*config.Broker, *config.Error) {
+			if a.replace {
+				return old.Replace(a.name == "", a.ops)
+			}
+			return old.Alter(a.name == "", a.ops)
+		})
+	case kmsg.ConfigResourceTypeGroupConfig:
+		if a.name == "" {
+			return fail(kerr.InvalidRequest, "Default group resources are not allowed.")
+		}
+		return b.controller.setConfigs(a, func(old map[string]string) (map[string]string, *config.Error) {
+			return config.AlterGroup(old, a.ops, b.config.Load())
+		})
+	case kmsg.ConfigResourceTypeClientMetrics:
+		if a.name == "" {
+			return fail(kerr.InvalidRequest, "Subscription name can't be empty")
+		}
+		return b.controller.setConfigs(a, func(old map[string]string) (map[string]string, *config.Error) {
+			return config.AlterClientMetrics(old, a.ops)
+		})
+	}
+	return unsupportedResource(a.kind)
+}
+
+// configsOf are the configs set on a resource that is neither topic nor broker.
+func (c *controller) configsOf(kind kmsg.ConfigResourceType, name string) map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.configs[resourceKey(kind, name)])
+}
+
+// setConfigs changes the configs of a resource that is neither topic nor broker.
+func (c *controller) setConfigs(a *alteration, change func(map[string]string) (map[string]string, *config.Error)) *apiError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := resourceKey(a.kind, a.name)
+	old := c.configs[key]
+	if a.replace {
+		old = nil
+	}
+	next, err := change(old)
+	if err != nil {
+		return configError(err)
+	}
+	if a.validateOnly {
+		return nil
+	}
+	if c.configs == nil {
+		c.configs = make(map[string]map[string]string)
+	}
+	if len(next) == 0 {
+		delete(c.configs, key)
+	} else {
+		c.configs[key] = next
+	}
+	return nil
+}
+
+// configError is a refusal by package config as an answer's error.
+func configError(err *config.Error) *apiError {
+	if err == nil {
+		return nil
+	}
+	return &apiError{code: err.Code, message: err.Message}
+}
