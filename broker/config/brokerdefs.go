@@ -1,0 +1,190 @@
+package config
+
+// This file owns the table of broker configs. Names, types, defaults and rules
+// are in broker.tsv, as Apache Kafka 4.3 has them; what differs and what has
+// an effect is here.
+
+import (
+	_ "embed"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+//go:embed broker.tsv
+var brokerTSV string
+
+// ownDefaults are the defaults that differ from Kafka's. Clients see them as
+// DEFAULT_CONFIG.
+var ownDefaults = map[string]string{
+	// One process is the whole cluster, so it is broker and controller, and a
+	// topic cannot have more than one replica.
+	"process.roles":                                    "broker,controller",
+	"controller.listener.names":                        "CONTROLLER",
+	"node.id":                                          "1",
+	"broker.id":                                        "1",
+	"offsets.topic.replication.factor":                 "1",
+	"transaction.state.log.replication.factor":         "1",
+	"transaction.state.log.min.isr":                    "1",
+	"share.coordinator.state.topic.replication.factor": "1",
+	"share.coordinator.state.topic.min.isr":            "1",
+	// A test or an exercise starts one consumer and wants its records now;
+	// Kafka waits 3 s for more members.
+	"group.initial.rebalance.delay.ms": "0",
+}
+
+// brokerDocs says what the broker configs do that have an effect here. Every
+// other one is accepted, checked, shown, and changes nothing.
+var brokerDocs = map[string]string{
+	"auto.create.topics.enable":                 "Whether asking for the metadata of a topic that does not exist creates it.",
+	"broker.rack":                               "The rack that this broker says it is in.",
+	"connections.max.idle.ms":                   "A connection that asked nothing for this long is closed.",
+	"default.replication.factor":                "Replicas of a topic that is created without saying how many.",
+	"delete.topic.enable":                       "Whether topics may be deleted.",
+	"fetch.max.bytes":                           "The most bytes that one Fetch answers, whatever the consumer asks for; a first batch that is larger is sent alone.",
+	"group.initial.rebalance.delay.ms":          "How long a new, empty consumer group waits for more members before its first rebalance.",
+	"group.max.session.timeout.ms":              "The longest session.timeout.ms that a consumer may ask for.",
+	"group.max.size":                            "The most members that a consumer group may have.",
+	"group.min.session.timeout.ms":              "The shortest session.timeout.ms that a consumer may ask for.",
+	"log.retention.check.interval.ms":           "How often logs are looked at for segments to drop.",
+	"max.incremental.fetch.session.cache.slots": "How many incremental fetch sessions are kept.",
+	"max.request.partition.size.limit":          "The most partitions that DescribeTopicPartitions answers at once.",
+	"node.id":                                   "This broker's id.",
+	"num.partitions":                            "Partitions of a topic that is created without saying how many, auto-created ones included.",
+	"offset.metadata.max.bytes":                 "The longest metadata text that an offset commit may have.",
+	"offsets.retention.check.interval.ms":       "How often committed offsets are looked at for ones to forget.",
+	"offsets.retention.minutes":                 "Committed offsets of a group without members are forgotten after this long.",
+	"producer.id.expiration.ms":                 "An idempotent producer that was silent for this long is forgotten, and its sequence numbers with it.",
+	"socket.request.max.bytes":                  "The largest request; a connection that announces a larger one is closed.",
+}
+
+// withoutEffect are the topic configs that are accepted and change nothing,
+// and so do the broker configs that they fall back to.
+var withoutEffect = []string{
+	"file.delete.delay.ms", "flush.messages", "flush.ms", "local.retention.bytes", "local.retention.ms",
+	"preallocate", "segment.index.bytes", "unclean.leader.election.enable",
+}
+
+var (
+	brokerDefs                 = newBrokerDefs()
+	brokerByName, brokerSorted = index(brokerDefs)
+)
+
+func newBrokerDefs() []*Def {
+	docs := maps.Clone(brokerDocs)
+	for _, t := range topicDefs {
+		if slices.Contains(withoutEffect, t.Name) {
+			continue
+		}
+		for _, s := range t.Synonyms {
+			docs[s.Name] = "The default of " + t.Name + unit(s.Times) + " for topics that do not set it."
+		}
+	}
+	var defs []*Def
+	for i, line := range strings.Split(strings.TrimSpace(brokerTSV), "\n") {
+		if i == 0 {
+			continue
+		}
+		d, err := brokerRow(line)
+		if err != nil {
+			panic(fmt.Sprintf("config: broker.tsv:%d: %v", i+1, err))
+		}
+		d.Doc = docs[d.Name]
+		if own, ok := ownDefaults[d.Name]; ok {
+			d.Default = &own
+		}
+		defs = append(defs, d)
+	}
+	return defs
+}
+
+func unit(times int64) string {
+	switch times {
+	case minute:
+		return " in minutes"
+	case hour:
+		return " in hours"
+	}
+	return ""
+}
+
+// brokerRow reads name, type, default, rule and when it may be changed.
+func brokerRow(line string) (*Def, error) {
+	f := strings.Split(line, "\t")
+	if len(f) != 5 {
+		return nil, fmt.Errorf("%d columns instead of 5", len(f))
+	}
+	kind := slices.Index(typeNames[:], f[1])
+	if kind < 0 {
+		return nil, fmt.Errorf("unknown type %q", f[1])
+	}
+	r, err := compileRule(f[3])
+	if err != nil {
+		return nil, err
+	}
+	d := &Def{Name: f[0], Type: Type(kind), rule: r, Sensitive: Type(kind) == TypePassword}
+	if f[2] != "null" {
+		d.Default = &f[2]
+	}
+	switch f[4] {
+	case "read-only":
+		d.ReadOnly = true
+	case "internal":
+		d.ReadOnly, d.Internal = true, true
+	case "dynamic": // has no static form, so it is shown only where it is set
+		d.Internal = true
+	case "per-broker":
+		d.perBroker = true
+	case "cluster-wide":
+	default:
+		return nil, fmt.Errorf("unknown update mode %q", f[4])
+	}
+	return d, nil
+}
+
+// BrokerDef finds a broker config by name.
+func BrokerDef(name string) (*Def, bool) {
+	d, ok := brokerByName[name]
+	return d, ok
+}
+
+// BrokerDefs lists the broker configs that DescribeConfigs shows, by name. The
+// definitions are shared: do not change them.
+func BrokerDefs() []*Def { return slices.Clone(brokerSorted) }
+
+// brokerNames are the broker configs that decide name's value, in precedence
+// order (DynamicBrokerConfig.brokerConfigSynonyms).
+func brokerNames(name string) []string {
+	switch name {
+	case "log.roll.ms", "log.roll.hours":
+		return []string{"log.roll.ms", "log.roll.hours"}
+	case "log.roll.jitter.ms", "log.roll.jitter.hours":
+		return []string{"log.roll.jitter.ms", "log.roll.jitter.hours"}
+	case "log.flush.interval.ms":
+		return []string{"log.flush.interval.ms", "log.flush.scheduler.interval.ms"}
+	case "log.retention.ms", "log.retention.minutes", "log.retention.hours":
+		return []string{"log.retention.ms", "log.retention.minutes", "log.retention.hours"}
+	}
+	return []string{name}
+}
+
+// retired are configs of older Kafkas that old server.properties still have.
+var retired = []string{
+	"advertised.host.name", "advertised.port", "broker.id.generation.enable", "control.plane.listener.name",
+	"controlled.shutdown.max.retries", "controlled.shutdown.retry.backoff.ms", "delegation.token.master.key",
+	"host.name", "inter.broker.protocol.version", "leader.imbalance.per.broker.percentage",
+	"log.message.downconversion.enable", "log.message.format.version", "log.message.timestamp.difference.max.ms",
+	"offsets.commit.required.acks", "port", "reserved.broker.max.id",
+}
+
+// isRetired says whether Kafka once had the config, or takes it for a plugin
+// or a listener of its own: then it is accepted and without effect.
+func isRetired(name string) bool {
+	for _, prefix := range []string{"zookeeper.", "password.encoder.", "listener.name.", "rsm.config.", "rlmm.config.", "confluent."} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return slices.Contains(retired, name)
+}

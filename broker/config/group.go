@@ -1,0 +1,219 @@
+package config
+
+// This file owns the configs of groups (KIP-848, KIP-932, KIP-1071) and of
+// client metrics subscriptions (KIP-714).
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// groupTable has the group configs (GroupConfig). bounded says which broker
+// configs bound a value: consumer.session.timeout.ms by
+// group.consumer.min.session.timeout.ms and group.consumer.max.session.timeout.ms.
+var groupTable = []struct {
+	name, byDefault string
+	kind            Type
+	rule, doc       string
+	inherits        bool // from the broker config of the same name after "group."
+	bounded         string
+}{
+	{"consumer.session.timeout.ms", "45000", TypeInt, ">= 1", "A member of a consumer group that sends no heartbeat for this long is removed.", true, "min max"},
+	{"consumer.heartbeat.interval.ms", "5000", TypeInt, ">= 1", "How often members of a consumer group are told to send heartbeats.", true, "min max"},
+	{"consumer.assignment.interval.ms", "1000", TypeInt, ">= 0", "The shortest time between two assignments of a consumer group.", true, "min max"},
+	{"share.session.timeout.ms", "45000", TypeInt, ">= 1", "A member of a share group that sends no heartbeat for this long is removed.", true, "min max"},
+	{"share.heartbeat.interval.ms", "5000", TypeInt, ">= 1", "How often members of a share group are told to send heartbeats.", true, "min max"},
+	{"share.record.lock.duration.ms", "30000", TypeInt, ">= 1000", "How long a share group's member may hold a record before others get it.", true, "min max"},
+	{"share.delivery.count.limit", "5", TypeInt, ">= 2", "How often a share group delivers a record before giving up.", true, "min max"},
+	{"share.partition.max.record.locks", "2000", TypeInt, ">= 100", "How many records of a partition a share group may have on loan.", true, "min max"},
+	{"share.auto.offset.reset", "latest", TypeString, "reset", "Where a share group without a position starts.", false, ""},
+	{"share.isolation.level", "read_uncommitted", TypeString, "in read_committed|read_uncommitted", "Whether a share group sees records of open transactions.", false, ""},
+	{"share.renew.acknowledge.enable", "true", TypeBoolean, "", "Whether a share group's member may prolong its hold on a record.", false, ""},
+	{"share.assignment.interval.ms", "1000", TypeInt, ">= 0", "The shortest time between two assignments of a share group.", true, "min max"},
+	{"streams.session.timeout.ms", "45000", TypeInt, ">= 1", "A member of a streams group that sends no heartbeat for this long is removed.", true, "min max"},
+	{"streams.heartbeat.interval.ms", "5000", TypeInt, ">= 1", "How often members of a streams group are told to send heartbeats.", true, "min max"},
+	{"streams.num.standby.replicas", "0", TypeInt, ">= 0", "Standby copies of each task's state in a streams group.", true, "max"},
+	{"streams.initial.rebalance.delay.ms", "3000", TypeInt, ">= 0", "How long a new, empty streams group waits for more members before its first assignment.", true, ""},
+	{"streams.assignment.interval.ms", "1000", TypeInt, ">= 0", "The shortest time between two assignments of a streams group.", true, "min max"},
+}
+
+var (
+	groupDefs                = newGroupDefs()
+	groupByName, groupSorted = index(groupDefs)
+)
+
+func newGroupDefs() []*Def {
+	defs := make([]*Def, 0, len(groupTable))
+	for _, g := range groupTable {
+		d := &Def{Name: g.name, Type: g.kind, Default: &g.byDefault, Doc: g.doc, rule: mustRule(g.rule)}
+		if g.inherits {
+			d.Synonyms = same("group." + g.name)
+		}
+		defs = append(defs, d)
+	}
+	return defs
+}
+
+// GroupDefs lists the group configs by name. The definitions are shared: do not
+// change them.
+func GroupDefs() []*Def { return slices.Clone(groupSorted) }
+
+// DescribeGroup lists a group's configs as DescribeConfigs answers them, by
+// name. A group that nobody configured has the defaults.
+func DescribeGroup(overrides map[string]string, b *Broker) []Entry {
+	entries := make([]Entry, 0, len(groupSorted))
+	for _, d := range groupSorted {
+		e := newEntry(d)
+		text := groupValue(d, overrides, b)
+		e.Value = &text
+		if _, ok := overrides[d.Name]; ok {
+			e.Synonyms = []SynonymEntry{{d.Name, &text, GroupConfig}}
+		}
+		if len(d.Synonyms) > 0 {
+			e.Synonyms = append(e.Synonyms, synonyms(d.Synonyms[0].Name, b.layers[:], true)...)
+		} else {
+			e.Synonyms = append(e.Synonyms, SynonymEntry{d.Name, d.Default, DefaultConfig})
+		}
+		e.Source = e.Synonyms[0].Source
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+func groupValue(d *Def, overrides map[string]string, b *Broker) string {
+	if text, ok := overrides[d.Name]; ok {
+		v, _ := d.parse(text) // checked when it was set
+		return format(v)
+	}
+	if len(d.Synonyms) > 0 {
+		return format(b.values[d.Synonyms[0].Name])
+	}
+	return *d.Default
+}
+
+// AlterGroup is IncrementalAlterConfigs on a group: it returns the new
+// overrides. An empty group name is for the caller to refuse.
+func AlterGroup(overrides map[string]string, ops []Op, b *Broker) (map[string]string, *Error) {
+	if err := checkOps(ops); err != nil {
+		return nil, err
+	}
+	next, err := apply(overrides, ops, func(name string) *Def { return groupByName[name] }, notList)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkGroup(next, b); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+func checkGroup(overrides map[string]string, b *Broker) *Error {
+	for _, name := range slices.Sorted(maps.Keys(overrides)) {
+		if groupByName[name] == nil {
+			return invalidConfig("Unknown group config name: " + name)
+		}
+	}
+	values := map[string]int{}
+	for _, d := range groupDefs {
+		text, ok := overrides[d.Name]
+		if !ok {
+			text = groupValue(d, nil, b)
+		}
+		v, err := d.parse(text)
+		if err != nil {
+			return err
+		}
+		n, _ := v.(int64)
+		values[d.Name] = int(n)
+	}
+	for _, g := range groupTable {
+		family, rest, _ := strings.Cut(g.name, ".")
+		rest = strings.TrimPrefix(rest, "num.") // group.streams.max.standby.replicas
+		low, high := "group."+family+".min."+rest, "group."+family+".max."+rest
+		if strings.Contains(g.bounded, "min") && values[g.name] < b.Int(low) {
+			return invalidConfig(g.name + " must be greater than or equal to " + low)
+		}
+		if strings.Contains(g.bounded, "max") && values[g.name] > b.Int(high) {
+			return invalidConfig(g.name + " must be less than or equal to " + high)
+		}
+	}
+	for _, family := range []string{"consumer", "share", "streams"} {
+		session, heartbeat := family+".session.timeout.ms", family+".heartbeat.interval.ms"
+		if values[session] <= values[heartbeat] {
+			return invalidConfig(session + " must be greater than " + heartbeat)
+		}
+	}
+	return nil
+}
+
+var metricsDefs = []*Def{
+	{Name: "interval.ms", Type: TypeInt, Default: new("300000"), Doc: "How often matching clients push their metrics."},
+	{Name: "match", Type: TypeList, Default: new(""), Doc: "Which clients the subscription is for, as name=pattern pairs; empty: all."},
+	{Name: "metrics", Type: TypeList, Default: new(""), Doc: "Prefixes of the names of the metrics asked for."},
+}
+
+// DescribeClientMetrics lists the configs of a client metrics subscription, by
+// name. One that nobody configured has the defaults.
+func DescribeClientMetrics(overrides map[string]string) []Entry {
+	entries := make([]Entry, 0, len(metricsDefs))
+	for _, d := range metricsDefs {
+		e := newEntry(d)
+		e.Value = d.Default
+		if text, ok := overrides[d.Name]; ok {
+			e.Value, e.Source = &text, ClientMetricsConfig
+			e.Synonyms = []SynonymEntry{{d.Name, &text, ClientMetricsConfig}}
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// AlterClientMetrics is IncrementalAlterConfigs on a client metrics
+// subscription: it returns the new overrides. Kafka refuses Append and
+// Subtract for all its keys.
+func AlterClientMetrics(overrides map[string]string, ops []Op) (map[string]string, *Error) {
+	if err := checkOps(ops); err != nil {
+		return nil, err
+	}
+	next, err := apply(overrides, ops, func(string) *Def { return nil }, notList)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkClientMetrics(next); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// clientMatchers are the names that a match pattern may have
+// (ClientMetricsConfigs).
+var clientMatchers = []string{"client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address", "client_source_port"}
+
+func checkClientMetrics(overrides map[string]string) *Error {
+	for _, name := range slices.Sorted(maps.Keys(overrides)) {
+		i := slices.IndexFunc(metricsDefs, func(d *Def) bool { return d.Name == name })
+		if i < 0 {
+			return invalidRequest("Unknown client metrics configuration: " + name)
+		}
+		v, err := metricsDefs[i].parse(overrides[name])
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "interval.ms":
+			if n, _ := v.(int64); n < 100 || n > 3600000 {
+				return invalidRequest("Invalid value " + overrides[name] + " for interval.ms, interval must be between 100 and 3600000 (1 hour)")
+			}
+		case "match":
+			for _, pair := range v.([]string) {
+				key, pattern, ok := strings.Cut(pair, "=")
+				if _, err := regexp.Compile(strings.TrimSpace(pattern)); !ok || err != nil || !slices.Contains(clientMatchers, strings.TrimSpace(key)) {
+					return invalidConfig("Illegal client matching pattern: " + pair)
+				}
+			}
+		}
+	}
+	return nil
+}
