@@ -1,6 +1,7 @@
 //go:build planned
 
-package lint
+// Package planned keeps requirements in go.mod until their users land.
+package planned
 
 import (
 	_ "github.com/klauspost/compress/zstd"
