@@ -200,7 +200,6 @@ func (g *Classic) remove(m *member) {
 		delete(g.static, *m.instance)
 	}
 	g.count(m.protocols, -1)
-	g.synced(m)
 	if g.leader == m {
 		g.leader = nil
 		if len(g.order) > 0 {

@@ -27,7 +27,10 @@ func (g *Classic) prepareRebalance(e Event) {
 	if g.state == CompletingRebalance {
 		for _, m := range g.order {
 			m.assignment = noAssignment
-			g.answerSync(m, refusedSync(kerr.RebalanceInProgress))
+			if m.sync.waits { // its session may have run out while it waited
+				g.answerSync(m, refusedSync(kerr.RebalanceInProgress))
+				g.expectHeartbeat(m, m.sessionTimeout)
+			}
 		}
 	}
 	g.forgetSyncs()
@@ -104,7 +107,7 @@ func (g *Classic) completeJoin() {
 	}
 	g.protocol = g.selectProtocol()
 	g.readSubscription()
-	g.transition(CompletingRebalance, Event{Member: g.leader.id, Why: "all members joined"})
+	g.transition(CompletingRebalance, Event{Member: g.leader.id, Why: "next generation"})
 	protocolType, protocol := g.protocolType, g.protocol
 	for _, m := range g.order {
 		if m.join.waits {
