@@ -141,7 +141,6 @@ func (l *Log) dropBefore(start int64) (freed int64) {
 	next := *v
 	next.start = start
 	next.end = v.endOffset()
-	next.cleaned = max(v.cleaned, start)
 	next.epochs = truncateEpochsFromStart(v.epochs, start)
 	if n := v.find(start); n > 0 {
 		for _, c := range v.chunks[:n] {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"minibroker/protocol/record"
 )
@@ -126,6 +127,18 @@ func TestReadReturnsWholeBatches(t *testing.T) {
 	out, _ := l.Read(nil, 105, 50000, 1, true)
 	if first, last := span(t, out); first != 100 || last != 109 {
 		t.Errorf("the start in the middle of a batch got offsets %d to %d, want its whole batch", first, last)
+	}
+}
+
+func TestReadReturnsAllThatFits(t *testing.T) {
+	l, cfg := New(0), testConfig()
+	for range 5000 {
+		l.Append(sized(100, 1, 1), 0, cfg, 1)
+	}
+	for limit := range 10_000 {
+		if _, n := l.Read(nil, int64(limit%4000), 5000, limit, false); n != limit/100*100 {
+			t.Fatalf("a read from %d of at most %d bytes returned %d", limit%4000, limit, n)
+		}
 	}
 }
 
@@ -270,6 +283,7 @@ func TestOffsetsForLeaderEpochs(t *testing.T) {
 	l.DeleteRecords(30)
 	l.Append(sized(100, 10, 1), 6, cfg, 1)
 	check("all of epoch 4 is deleted", 4, 6, 4, 30)
+	check("nothing was written in it", 5, 6, 5, 30)
 	check("newest", 6, 6, 6, 40)
 }
 
@@ -328,18 +342,11 @@ func TestTruncate(t *testing.T) {
 }
 
 func TestAnEmptyLogIsTiny(t *testing.T) {
-	var logs [1000]*Log
-	for _, start := range []int64{0, 5} {
-		start := start
-		res := testing.Benchmark(func(b *testing.B) {
-			b.ReportAllocs()
-			for i := range b.N {
-				logs[i%len(logs)] = New(start)
-			}
-		})
-		if n := res.AllocedBytesPerOp(); n >= 200 {
-			t.Errorf("a log that starts at %d has %d bytes, want less than 200", start, n)
-		}
+	if n := unsafe.Sizeof(Log{}) + unsafe.Sizeof(view{}); n >= 200 {
+		t.Errorf("an empty log has %d bytes, want less than 200", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { New(0) }); n > 1 {
+		t.Errorf("an empty log that starts at 0 takes %v allocations, want 1", n)
 	}
 }
 
