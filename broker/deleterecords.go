@@ -44,7 +44,7 @@ func (b *Broker) deleteRecords(r *request, t *topic, index int32, before int64) 
 		return -1, code
 	}
 	low, freed, code := p.deleteRecords(before)
-	b.janitor.freed(freed)
+	b.janitor.dropped(freed)
 	return low, code
 }
 

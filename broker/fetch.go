@@ -93,16 +93,18 @@ var fetches = sync.Pool{New: func() any { return new(fetch) }}
 
 // release gives the memory back, and holds on to no log.
 func (f *fetch) release() {
+	if cap(f.results) > 1024 {
+		return // rare, and large
+	}
 	f.forget()
 	clear(f.items)
 	clear(f.results)
 	clear(f.topics)
 	clear(f.partitions)
-	a := &f.answer
 	*f = fetch{
 		items: f.items[:0], results: f.results[:0], slices: f.slices[:0],
 		topics: f.topics[:0], partitions: f.partitions[:0],
-		answer: fetchAnswer{slices: a.slices[:0], counts: a.counts[:0]},
+		answer: fetchAnswer{counts: f.answer.counts[:0]},
 	}
 	fetches.Put(f)
 }
@@ -111,8 +113,7 @@ func (f *fetch) release() {
 // a log alive.
 func (f *fetch) forget() {
 	clear(f.slices)
-	clear(f.answer.slices)
-	f.slices, f.answer.slices = f.slices[:0], f.answer.slices[:0]
+	f.slices = f.slices[:0]
 }
 
 // handleFetch serves Fetch v0-v18.
@@ -334,7 +335,7 @@ func (f *fetch) readOne(r *fetchResult, maxBytes int, wholeFirst bool) int16 {
 		}
 	}
 	start := p.log.StartOffset()
-	if !r.diverging && (it.offset < start || it.offset > r.seen.logEnd) {
+	if !r.diverging && (it.offset < start || it.offset > p.log.EndOffset()) {
 		return kerr.OffsetOutOfRange.Code
 	}
 	r.highWatermark, r.lastStable, r.logStart = r.seen.highWatermark, r.seen.lastStable, start
@@ -353,15 +354,10 @@ func (f *fetch) readOne(r *fetchResult, maxBytes int, wholeFirst bool) int16 {
 func (f *fetch) convert(r *fetchResult, maxBytes int) int16 {
 	records := joined(f.slices[r.first:])
 	f.slices = f.slices[:r.first]
-	size := r.size
 	r.size = 0
-	n := beforeZstd(records)
-	if n == 0 {
+	if records = records[:beforeZstd(records)]; len(records) == 0 {
 		r.highWatermark, r.lastStable, r.logStart = -1, -1, -1
 		return kerr.UnsupportedCompressionType.Code
-	}
-	if n < size {
-		records = records[:n]
 	}
 	if f.req.Version < 4 {
 		magic := int8(0)
@@ -369,7 +365,8 @@ func (f *fetch) convert(r *fetchResult, maxBytes int) int16 {
 			magic = 1
 		}
 		var err error
-		if records, err = record.DownConvert(records, magic, r.item.offset); err != nil {
+		if records, err = record.DownConvert(nil, records, magic, r.item.offset); err != nil {
+			r.highWatermark, r.lastStable, r.logStart = -1, -1, -1
 			return kerr.CorruptMessage.Code
 		}
 		if f.req.Version < 3 && len(records) > maxBytes {
@@ -384,14 +381,12 @@ func (f *fetch) convert(r *fetchResult, maxBytes int) int16 {
 }
 
 // beforeZstd is the number of bytes before the first batch with zstd.
-func beforeZstd(records []byte) int {
-	n := 0
-	for n < len(records) {
-		b := record.Batch(records[n:])
+func beforeZstd(records []byte) (n int) {
+	for b := range record.Batches(records) {
 		if b.Attributes().Codec() == record.Zstd {
 			break
 		}
-		n += b.Size()
+		n += len(b)
 	}
 	return n
 }
@@ -417,14 +412,15 @@ func (f *fetch) compose(r *request, sessionID int32) kmsg.Response {
 		t := &f.topics[len(f.topics)-1]
 		all := len(f.partitions)
 		t.Partitions = f.partitions[all-len(t.Partitions)-1 : all : all]
-		a.slices = append(a.slices, f.slices[res.first:res.first+res.count]...)
 		a.counts = append(a.counts, int32(res.count))
-		if p := &t.Partitions[len(t.Partitions)-1]; p.CurrentLeader.LeaderID == r.node.id && len(a.Brokers) == 0 {
-			host, port := f.broker.tell(r)
-			a.Brokers = append(a.Brokers, kmsg.FetchResponseBroker{NodeID: r.node.id, Host: host, Port: port, Rack: r.node.rack})
+		leader := t.Partitions[len(t.Partitions)-1].CurrentLeader.LeaderID
+		if host, port, ok := f.broker.endpoint(r, leader); ok && len(a.Brokers) == 0 {
+			a.Brokers = append(a.Brokers, kmsg.FetchResponseBroker{NodeID: leader, Host: host, Port: port, Rack: r.node.rack})
 		}
 	}
-	a.Topics = f.topics
+	// What is left out of the answer has no records: the slices of the rest
+	// follow each other.
+	a.Topics, a.slices = f.topics, f.slices
 	return a
 }
 

@@ -42,11 +42,6 @@ func (b *Broker) initProducerID(req *kmsg.InitProducerIDRequest) (id int64, epoc
 	return got.id, got.epoch, code
 }
 
-// newProducerID gives out the next producer id; they count up from 0.
-func (b *Broker) newProducerID() int64 {
-	b.controller.mu.Lock()
-	defer b.controller.mu.Unlock()
-	id := b.controller.pids
-	b.controller.pids++
-	return id
-}
+// newProducerID gives out the next producer id; they count up from 0
+// (behaviour 77).
+func (b *Broker) newProducerID() int64 { return b.producerIDs.Add(1) - 1 }

@@ -100,9 +100,13 @@ type appended struct {
 	timestamp int64
 }
 
-// append adds one checked batch to the log, makes it readable and wakes who
-// waits for it. now and expireAfter (of producers) are in ms.
-func (b *Broker) append(p *partition, batch record.Batch, now, expireAfter int64) (appended, *apiError) {
+// append adds one checked batch to p's log, makes it readable and wakes who
+// waits for it. now is in ms.
+func (b *Broker) append(p *partition, batch record.Batch, now int64) (appended, *apiError) {
+	var expireAfter int64
+	if batch.HasProducer() {
+		expireAfter = b.producerExpiry()
+	}
 	p.mu.Lock()
 	a, err := p.append(batch, now, expireAfter)
 	if err != nil || a.duplicate {
@@ -110,16 +114,13 @@ func (b *Broker) append(p *partition, batch record.Batch, now, expireAfter int64
 		return a, err
 	}
 	waiting := p.waiters.take()
-	due := p.log.NextDeadline(&p.settings.Load().log, now, p.highWatermark.Load())
+	b.janitor.at(p, b.janitor.dueAfterAppend(p, &p.settings.Load().log, now))
 	p.mu.Unlock()
 	waiting.wakeAll()
-	if due < p.cleanAt.Load() {
-		b.janitor.appended(p, due)
-	}
 	return a, nil
 }
 
-// append needs mu.
+// append needs mu. expireAfter is for producers, in ms.
 func (p *partition) append(batch record.Batch, now, expireAfter int64) (appended, *apiError) {
 	if p.deleted {
 		return appended{}, errUnknownTopicOrPartition
@@ -154,14 +155,12 @@ func (p *partition) lead(l *leadership) {
 	waiting.wakeAll()
 }
 
-// delete ends the partition: its topic is gone. It returns the bytes that were
-// stored. The log itself is left to those who still read it.
-func (p *partition) delete() (freed int64) {
+// delete ends the partition: its topic is gone. Its log is left to those who
+// still read it.
+func (p *partition) delete() {
 	p.mu.Lock()
 	p.deleted = true
 	waiting := p.waiters.take()
-	freed = p.log.Size()
 	p.mu.Unlock()
 	waiting.wakeAll()
-	return freed
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"minibroker/protocol/record"
+	"minibroker/storage"
 )
 
 // This file owns what a partition remembers of idempotent producers (KIP-98,
@@ -140,4 +141,19 @@ func (ps *producerStates) sweep(now, expireAfter int64) {
 		}
 	}
 	ps.sweepAt = max(64, 2*len(ps.byID))
+}
+
+// last is what compaction must keep for the producers' sake; nil without any.
+func (ps *producerStates) last(now, expireAfter int64) map[int64]storage.LastRecord {
+	if ps == nil {
+		return nil
+	}
+	last := make(map[int64]storage.LastRecord, len(ps.byID))
+	for id, s := range ps.byID {
+		if b := s.newest(); b != nil && !s.expired(now, expireAfter) {
+			records := int64((b.lastSeq - b.firstSeq) & math.MaxInt32)
+			last[id] = storage.LastRecord{Offset: b.baseOffset + records, Epoch: s.epoch}
+		}
+	}
+	return last
 }

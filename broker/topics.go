@@ -62,6 +62,7 @@ func (b *Broker) planTopic(n *newTopic) (*topic, *apiError) {
 		internal:  isInternal(n.name),
 		overrides: maps.Clone(n.configs),
 		config:    resolved,
+		settings:  newTopicSettings(n.name, resolved, b.random),
 	}
 	t.partitions = make([]*partition, 0, len(leaders))
 	for _, l := range leaders {
@@ -245,9 +246,11 @@ func (b *Broker) setTopicConfigs(name string, validateOnly bool, change func(old
 func (b *Broker) putConfigured(t *topic, overrides map[string]string, resolved *config.Topic) {
 	changed := *t
 	changed.overrides, changed.config = overrides, resolved
+	changed.settings = newTopicSettings(t.name, resolved, b.random)
 	b.put(&changed)
 	for _, p := range t.partitions {
-		p.configure(resolved)
+		p.settings.Store(changed.settings)
+		b.janitor.configured(p)
 	}
 }
 

@@ -41,44 +41,30 @@ type transactionalID struct {
 // and epoch that the producer says it has.
 func (t *transactions) init(id string, has producerName, newID func() int64) (producerName, int16) {
 	none := producerName{record.NoProducerID, record.NoProducerEpoch}
-	// Made before locking, as the controller's lock comes first; only used
-	// where one is needed.
-	t.mu.Lock()
-	x := t.byID[id]
-	needed := x == nil || x.current.exhausted()
-	t.mu.Unlock()
-	fresh := none
-	if needed {
-		fresh = producerName{newID(), 0}
-	}
-
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	x = t.byID[id]
+	x := t.byID[id]
 	if x == nil {
 		if t.byID == nil {
 			t.byID = make(map[string]*transactionalID)
 		}
-		t.byID[id] = &transactionalID{current: fresh, before: has}
-		return fresh, 0
-	}
-	if has != none {
-		switch {
-		case has == x.before && !has.exhausted():
-			return x.current, 0 // the answer got lost
-		case has.id == x.before.id && has.exhausted() && x.current.id != has.id:
-			return x.current, 0
-		case has.id != x.current.id || has.epoch != x.current.epoch:
-			return none, kerr.ProducerFenced.Code
-		}
+		x = &transactionalID{current: producerName{newID(), 0}, before: has}
+		t.byID[id] = x
+		return x.current, 0
 	}
 	before := none
-	if has != none {
-		before = x.current
+	switch has {
+	case none: // a new producer: whoever had the id is fenced
+	case x.current:
+		before = has
+	case x.before:
+		return x.current, 0 // it asks again: the answer got lost
+	default:
+		return none, kerr.ProducerFenced.Code
 	}
 	next := producerName{x.current.id, x.current.epoch + 1}
 	if x.current.exhausted() {
-		next = fresh
+		next = producerName{newID(), 0}
 	}
 	*x = transactionalID{current: next, before: before}
 	return next, 0
