@@ -33,8 +33,13 @@ type Broker struct {
 	controller  controller
 	groups      groups
 	advertiser  *advertiser
-	observers   observers
-	metrics     metrics
+
+	fetchSessions *fetchSessions
+	janitor       janitor
+	transactions  transactions
+	producerIDs   atomic.Int64 // given out so far
+	observers     observers
+	metrics       metrics
 
 	listeners []net.Listener
 	conns     connSet

@@ -29,8 +29,10 @@ func on[R kmsg.Request](f func(*Broker, *request, R) (kmsg.Response, error)) han
 // spliced is an answer that encodes itself around slices of logs.
 type spliced interface {
 	kmsg.Response
-	// encode writes the answer's body.
+	// encode writes the answer's body. The answer is gone afterwards.
 	encode(*answerWriter)
+	// model is the answer in one piece, for those who look at it.
+	model() kmsg.Response
 }
 
 // handle works on one request and encodes its answer.

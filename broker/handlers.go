@@ -6,6 +6,9 @@ import "minibroker/protocol"
 // of its subject. TestEveryAPIHasAHandler holds the table against
 // protocol.APIs.
 var handlers = [...]handlerFunc{
+	protocol.KeyProduce:     on((*Broker).handleProduce),
+	protocol.KeyFetch:       on((*Broker).handleFetch),
+	2:                       on((*Broker).handleListOffsets),
 	protocol.KeyMetadata:    on((*Broker).handleMetadata),
 	protocol.KeyApiVersions: on((*Broker).handleApiVersions),
 	8:                       on((*Broker).handleOffsetCommit),
@@ -19,6 +22,9 @@ var handlers = [...]handlerFunc{
 	16:                      on((*Broker).handleListGroups),
 	19:                      on((*Broker).handleCreateTopics),
 	20:                      on((*Broker).handleDeleteTopics),
+	21:                      on((*Broker).handleDeleteRecords),
+	22:                      on((*Broker).handleInitProducerID),
+	23:                      on((*Broker).handleOffsetForLeaderEpoch),
 	32:                      on((*Broker).handleDescribeConfigs),
 	33:                      on((*Broker).handleAlterConfigs),
 	37:                      on((*Broker).handleCreatePartitions),

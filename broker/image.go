@@ -27,7 +27,9 @@ type topic struct {
 	id         [16]byte
 	internal   bool
 	partitions []*partition
-	config     *config.Topic
+	overrides  map[string]string // configs set on the topic
+	config     *config.Topic     // overrides, resolved against the broker's
+	settings   *topicSettings    // config, as the partitions use it
 }
 
 // topic finds a topic by name.
@@ -51,14 +53,7 @@ func (t *topic) partition(index int32) *partition {
 }
 
 // controller is the only writer of the image.
-type controller struct {
-	mu sync.Mutex
-	// pids counts producer ids given out (org.apache.kafka.image.ProducerIdsImage).
-	pids int64
-	// configs are those of groups and client metrics subscriptions, by
-	// resourceKey.
-	configs map[string]map[string]string
-}
+type controller struct{ mu sync.Mutex }
 
 // put publishes an image in which t stands, new or in place of the topic of
 // its name. It needs controller.mu.

@@ -15,6 +15,8 @@ const acceptRetry = 50 * time.Millisecond
 
 // init makes what New's options do not decide.
 func (b *Broker) init() {
+	b.janitor.b = b
+	b.fetchSessions = newFetchSessions()
 	b.groups = groups{b: b, byID: make(map[string]*groupState)}
 	b.groupConfig.Store(groupConfig(b.config.Load(), b.random.uuidText))
 }
@@ -22,11 +24,13 @@ func (b *Broker) init() {
 // stop ends what runs beside the connections.
 func (b *Broker) stop() {
 	b.groups.stop()
+	b.janitor.stop()
 }
 
 // topicDeleted tells all that keep something for a topic that it is gone.
 func (b *Broker) topicDeleted(t *topic) {
 	b.groups.topicDeleted(t.name)
+	b.janitor.forget(t)
 }
 
 // connectionEnded forgets what was kept for a connection.
@@ -35,6 +39,14 @@ func (b *Broker) connectionEnded(c *conn) { b.advertiser.ended(c) }
 // maxFrame is the largest request taken.
 func (b *Broker) maxFrame() int32 {
 	return int32(b.config.Load().Int("socket.request.max.bytes"))
+}
+
+// nowMs is the broker's time as records and logs have it: in ms since 1970.
+func (b *Broker) nowMs() int64 { return b.clock.Now().UnixMilli() }
+
+// producerExpiry is how long an idempotent producer is remembered, in ms.
+func (b *Broker) producerExpiry() int64 {
+	return b.config.Load().Duration("producer.id.expiration.ms").Milliseconds()
 }
 
 // pause waits for d; false when the broker closes first.

@@ -4,7 +4,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"minibroker/broker/config"
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"minibroker/protocol/record"
 	"minibroker/storage"
 )
 
@@ -15,15 +17,27 @@ type partition struct {
 	topicID   [16]byte
 	index     int32
 
-	// leadership and config are replaced whole, by the controller.
+	// leadership and settings are replaced whole, by the controller.
 	leadership atomic.Pointer[leadership]
-	config     atomic.Pointer[config.Topic]
+	settings   atomic.Pointer[topicSettings]
 
 	// mu is held to append, to move offsets and to collect waiters, never
 	// while anything waits. Readers of the log take no lock.
-	mu      sync.Mutex
-	log     *storage.Log
-	deleted bool // the topic is gone: appends and waits fail
+	mu        sync.Mutex
+	deleted   bool // the topic is gone: appends and waits fail
+	log       *storage.Log
+	producers *producerStates // nil until an idempotent producer writes
+	waiters   waitList
+
+	// highWatermark is the offset up to which consumers may read: all
+	// in-sync replicas have the records below. It is stored after the log
+	// has them, so a reader that loads it first finds all of them.
+	highWatermark atomic.Int64
+
+	// cleanAt is when the janitor looks at the log, in ms; storage.Never: not
+	// before something happens. It is written under janitor.mu.
+	cleanAt atomic.Int64
+	heapAt  int // place in the janitor's heap, from 1; under janitor.mu
 }
 
 // leadership says who has a partition. It never changes; partitions with the
@@ -40,16 +54,113 @@ type leadership struct {
 func (b *Broker) newPartition(t *topic, index int32, l *leadership) *partition {
 	p := &partition{topicName: t.name, topicID: t.id, index: index, log: storage.New(0)}
 	p.leadership.Store(l)
-	p.config.Store(t.config)
+	p.settings.Store(t.settings)
+	p.cleanAt.Store(storage.Never)
 	return p
 }
 
-// configure gives the partition its topic's new configs.
-func (p *partition) configure(c *config.Topic) { p.config.Store(c) }
+// check says whether node may answer for a partition to a client that takes
+// epoch for the current leader epoch; -1 is a client that does not say
+// (KIP-320). It returns an error code.
+func (l *leadership) check(n *node, epoch int32) int16 {
+	switch {
+	case epoch != -1 && epoch < l.leaderEpoch:
+		return kerr.FencedLeaderEpoch.Code
+	case epoch != -1 && epoch > l.leaderEpoch:
+		return kerr.UnknownLeaderEpoch.Code
+	case l.leader != n.id:
+		return kerr.NotLeaderForPartition.Code
+	}
+	return 0
+}
 
-// delete ends the partition: its topic is gone.
+// moment is what readers see of a partition, and what those wait for that found
+// too little.
+type moment struct {
+	leadership    *leadership
+	highWatermark int64
+	lastStable    int64
+}
+
+// moment reads the partition's offsets. It takes no lock.
+func (p *partition) moment() moment {
+	l := p.leadership.Load()
+	high := p.highWatermark.Load()
+	return moment{leadership: l, highWatermark: high, lastStable: p.lastStableOffset(high)}
+}
+
+// lastStableOffset is the offset below which no transaction is open, and at
+// most the high watermark.
+func (p *partition) lastStableOffset(highWatermark int64) int64 { return highWatermark }
+
+// appended is what became of a batch.
+type appended struct {
+	base      int64
+	duplicate bool // of a batch that is stored already, at base
+	timestamp int64
+}
+
+// append adds one checked batch to p's log, makes it readable and wakes who
+// waits for it. now is in ms.
+func (b *Broker) append(p *partition, batch record.Batch, now int64) (appended, *apiError) {
+	var expireAfter int64
+	if batch.HasProducer() {
+		expireAfter = b.producerExpiry()
+	}
+	p.mu.Lock()
+	a, err := p.append(batch, now, expireAfter)
+	if err != nil || a.duplicate {
+		p.mu.Unlock()
+		return a, err
+	}
+	waiting := p.waiters.take()
+	b.janitor.at(p, b.janitor.dueAfterAppend(p, &p.settings.Load().log, now))
+	p.mu.Unlock()
+	waiting.wakeAll()
+	return a, nil
+}
+
+// append needs mu. expireAfter is for producers, in ms.
+func (p *partition) append(batch record.Batch, now, expireAfter int64) (appended, *apiError) {
+	if p.deleted {
+		return appended{}, errUnknownTopicOrPartition
+	}
+	producer := batch.HasProducer()
+	if producer {
+		known := p.producers.get(batch.ProducerID(), now, expireAfter)
+		same, err := known.check(batch)
+		if err != nil {
+			return appended{}, err
+		}
+		if same != nil {
+			return appended{base: same.baseOffset, timestamp: same.timestamp, duplicate: true}, nil
+		}
+	}
+	base := p.log.Append(batch, p.leadership.Load().leaderEpoch, &p.settings.Load().log, now)
+	if producer {
+		p.producers = p.producers.appended(batch, base, now, expireAfter)
+	}
+	// The only replica has it. Others would move this when they have.
+	p.highWatermark.Store(p.log.EndOffset())
+	return appended{base: base, timestamp: batch.MaxTimestamp()}, nil
+}
+
+// lead gives the partition another leader, or the same one in a new epoch.
+// Those who wait are woken, to be told.
+func (p *partition) lead(l *leadership) {
+	p.mu.Lock()
+	p.leadership.Store(l)
+	waiting := p.waiters.take()
+	p.mu.Unlock()
+	waiting.wakeAll()
+}
+
+// delete ends the partition: its topic is gone. Its log is left to those who
+// still read it.
 func (p *partition) delete() {
 	p.mu.Lock()
 	p.deleted = true
+	waiting := p.waiters.take()
 	p.mu.Unlock()
+	waiting.wakeAll()
 }

@@ -1,0 +1,57 @@
+package broker
+
+import (
+	"minibroker/broker/config"
+	"minibroker/protocol/record"
+	"minibroker/storage"
+)
+
+// topicSettings is a topic's configs in the form in which produce and the logs
+// need them. All partitions of a topic share one; it never changes.
+type topicSettings struct {
+	*config.Topic
+	log    storage.Config
+	limits record.Limits // without what differs from request to request
+}
+
+func newTopicSettings(name string, t *config.Topic, r *random) *topicSettings {
+	s := &topicSettings{
+		Topic: t,
+		log: storage.Config{
+			SegmentBytes:           int(t.SegmentBytes),
+			SegmentMs:              t.SegmentMs,
+			SegmentJitterMs:        t.SegmentJitterMs,
+			Jitter:                 func(n int64) int64 { return int64(r.uint64() % uint64(n)) },
+			Delete:                 t.Delete,
+			RetentionBytes:         t.RetentionBytes,
+			RetentionMs:            t.RetentionMs,
+			Compact:                t.Compact,
+			MinCompactionLagMs:     t.MinCompactionLagMs,
+			MaxCompactionLagMs:     t.MaxCompactionLagMs,
+			DeleteRetentionMs:      t.DeleteRetentionMs,
+			MinCleanableDirtyRatio: t.MinCleanableDirtyRatio,
+			IndexIntervalBytes:     int(t.IndexIntervalBytes),
+		},
+		limits: record.Limits{
+			Topic:                name,
+			MaxMessageBytes:      int(t.MaxMessageBytes),
+			Codec:                record.ProducerCodec,
+			Compacted:            t.Compact,
+			LogAppendTime:        t.LogAppendTime,
+			TimestampBeforeMaxMs: t.TimestampBeforeMax,
+			TimestampAfterMaxMs:  t.TimestampAfterMax,
+		},
+	}
+	if codec, named := record.ParseCodec(t.CompressionType); named {
+		s.limits.Codec = codec
+	}
+	switch s.limits.Codec {
+	case record.Gzip:
+		s.limits.Level = t.GzipLevel
+	case record.LZ4:
+		s.limits.Level = t.LZ4Level
+	case record.Zstd:
+		s.limits.Level = t.ZstdLevel
+	}
+	return s
+}
