@@ -27,9 +27,8 @@ type topic struct {
 	id         [16]byte
 	internal   bool
 	partitions []*partition
-	overrides  map[string]string // configs set on the topic
-	config     *config.Topic     // overrides, resolved against the broker's
-	settings   *topicSettings    // config, as the partitions use it
+	config     *config.Topic
+	settings   *topicSettings // config, as the partitions use it
 }
 
 // topic finds a topic by name.
@@ -53,7 +52,12 @@ func (t *topic) partition(index int32) *partition {
 }
 
 // controller is the only writer of the image.
-type controller struct{ mu sync.Mutex }
+type controller struct {
+	mu sync.Mutex
+	// configs are those of groups and client metrics subscriptions, by
+	// resourceKey.
+	configs map[string]map[string]string
+}
 
 // put publishes an image in which t stands, new or in place of the topic of
 // its name. It needs controller.mu.

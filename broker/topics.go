@@ -57,12 +57,11 @@ func (b *Broker) planTopic(n *newTopic) (*topic, *apiError) {
 		return nil, err
 	}
 	t := &topic{
-		name:      n.name,
-		id:        b.random.newUUID(),
-		internal:  isInternal(n.name),
-		overrides: maps.Clone(n.configs),
-		config:    resolved,
-		settings:  newTopicSettings(n.name, resolved, b.random),
+		name:     n.name,
+		id:       b.random.newUUID(),
+		internal: isInternal(n.name),
+		config:   resolved,
+		settings: newTopicSettings(n.name, resolved, b.random),
 	}
 	t.partitions = make([]*partition, 0, len(leaders))
 	for _, l := range leaders {
@@ -242,7 +241,7 @@ func (b *Broker) setTopicConfigs(name string, validateOnly bool, change func(old
 // putConfigured publishes t with other configs. It needs controller.mu.
 func (b *Broker) putConfigured(t *topic, resolved *config.Topic) {
 	changed := *t
-	changed.overrides, changed.config = overrides, resolved
+	changed.config = resolved
 	changed.settings = newTopicSettings(t.name, resolved, b.random)
 	b.put(&changed)
 	for _, p := range t.partitions {
