@@ -298,6 +298,13 @@ func TestDeleteRecordsFreesWholeChunks(t *testing.T) {
 	if left := size - freed; l.Size() != left || left < 2_500_000 || left > 2_500_000+maxChunk {
 		t.Errorf("freed %d of %d, size is now %d", freed, size, l.Size())
 	}
+	var segments int64
+	for s := range l.segments() {
+		segments += s.size
+	}
+	if segments != l.Size() {
+		t.Errorf("the segments have %d bytes, Size says %d", segments, l.Size())
+	}
 	if l.DeleteRecords(25005) != 0 || l.DeleteRecords(3) != 0 || l.StartOffset() != 25005 {
 		t.Error("deleting below the start did something") // behaviour 116
 	}

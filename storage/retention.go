@@ -76,7 +76,8 @@ func (l *Log) oldest() (*segment, int64) {
 
 // NextDeadline is the earliest time, in ms and not before now, at which Retain
 // or PlanCompaction could find something to do if nothing else happens to the
-// log; Never if there is no such time. Appending, a new high watermark or a new
+// log; Never if there is no such time. It costs a step per closed segment where
+// the topic is compacted, and next to nothing else. Appending, a new high watermark or a new
 // Config can make it earlier, so ask again after those. It is what lets an idle
 // broker sleep, and a virtual clock jump.
 func (l *Log) NextDeadline(cfg *Config, now, highWatermark int64) int64 {
