@@ -106,3 +106,12 @@ func (c *rawClient) ended() {
 		c.t.Fatal("the broker answered, it should have closed the connection")
 	}
 }
+
+// discard reads one answer and allocates nothing.
+func (c *rawClient) discard(buf []byte) error {
+	if _, err := io.ReadFull(c.in, buf[:4]); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(c.in, buf[:binary.BigEndian.Uint32(buf)])
+	return err
+}
