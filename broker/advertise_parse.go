@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -184,4 +185,8 @@ func checkHost(host, text string) error {
 		return fmt.Errorf("the host name has %d characters: the longest possible has 253", len(host))
 	}
 	return nil
+}
+
+func (e endpoint) String() string {
+	return net.JoinHostPort(e.host, strconv.Itoa(int(e.port)))
 }
