@@ -1,21 +1,211 @@
 package broker
 
-import "net"
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"time"
 
-// advertiser decides which address a client is told.
-type advertiser struct{}
+	"minibroker/internal/clock"
+)
 
-func newAdvertiser(rules, published string) (*advertiser, error) { return &advertiser{}, nil }
+// advertiser decides which address a client is told, and watches whether the
+// client comes back to it (comeback.go).
+//
+// A client asks the broker that it bootstrapped from where the cluster's nodes
+// are, and from then on believes the answer: kafka-python asks once per object.
+// So the first answer must be one that this very client can reach.
+type advertiser struct {
+	rules     []rule
+	published endpoint // where a container's port is published; no host: not said
 
-func (a *advertiser) addressFor(p peer, n *node) (host string, port int32) {
-	if p.local.IsValid() {
-		return p.local.Addr().String(), int32(p.local.Port())
+	// look reads what the machine's routes say; a test puts its own here.
+	look   func() surroundings
+	clock  clock.Clock
+	log    *slog.Logger
+	routes struct {
+		mu   sync.Mutex
+		read time.Time // zero: never
+		last surroundings
 	}
-	host, _, _ = net.SplitHostPort(p.listener.Addr().String())
-	return host, 0
+
+	comeback comeback
 }
 
-func (a *advertiser) saw(c *conn, key int16)                {}
-func (a *advertiser) told(c *conn, host string, port int32) {}
-func (a *advertiser) ended(c *conn)                         {}
-func (c *conn) answerHTTP()                                 {}
+// endpoint is where clients are sent. The port 0 stands for the port that the
+// client dialled; no host stands for auto.
+type endpoint struct {
+	host string
+	port uint16
+}
+
+// surroundings is what a broker can know of the network that it runs in.
+type surroundings struct {
+	container bool
+	gateways  []netip.Addr   // next hops of the default routes
+	onLink    []netip.Prefix // networks reached without a gateway
+	// relayed: the default route leaves by a tap device. slirp4netns (rootless
+	// Podman) delivers published ports from the container's own address.
+	relayed bool
+}
+
+// newAdvertiser reads --advertise and --published; both may be empty. Its
+// errors are one line for people, that names the fix.
+func newAdvertiser(rules, published string) (*advertiser, error) {
+	a := &advertiser{look: lookAround, clock: clock.Real{}, log: slog.New(slog.DiscardHandler)}
+	var err error
+	if a.rules, err = parseRules(rules); err != nil {
+		return nil, err
+	}
+	if a.published, err = parsePublished(published); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// begin gives a its broker's clock and log. It is called before the first
+// connection.
+func (a *advertiser) begin(c clock.Clock, log *slog.Logger) { a.clock, a.log = c, log }
+
+// addressFor is the address under which the client p is told that it reaches
+// node n. Each answer that carries an address gets it here.
+func (a *advertiser) addressFor(p peer, n *node) (host string, port int32) {
+	to, _ := a.decide(p, n)
+	return to.host, int32(to.port)
+}
+
+// because says why an address was told, so that the advice to a client that
+// cannot reach it fits.
+type because int
+
+const (
+	byRule      because = iota // --advertise says so
+	byName                     // the name in the client's TLS handshake
+	byLoopback                 // it came in over loopback
+	byGateway                  // it came in through a container's published port
+	byPublished                // the same, and --published says where that is
+	bySocket                   // the address that it reached
+	byListener                 // a network without IP
+)
+
+// decide is addressFor with the reason. There is one node per listener, so the
+// port dialled is the node's own.
+func (a *advertiser) decide(p peer, _ *node) (endpoint, because) {
+	to, why := endpoint{}, byRule
+	if r := match(a.rules, p.remote.Addr()); r != nil {
+		to = r.to
+	}
+	if to.host == "" && p.serverName != "" {
+		to, why = endpoint{host: p.serverName}, byName
+	}
+	if to.host == "" {
+		to, why = a.auto(p)
+	}
+	if to.port == 0 {
+		to.port = p.local.Port()
+	}
+	if to.port == 0 {
+		to.port = listenerAddress(p.listener).port
+	}
+	return to, why
+}
+
+// auto is the address that the client is known to reach: the one that it used.
+func (a *advertiser) auto(p peer) (endpoint, because) {
+	local, remote := p.local.Addr(), p.remote.Addr()
+	switch {
+	case !local.IsValid():
+		return listenerAddress(p.listener), byListener
+	case local == netip.IPv6Loopback():
+		// Not "::1": this client most likely said "localhost", which it can
+		// say again; tools that join host and port and split them at the colon
+		// cannot take "::1"; and the near end of a tunnel (ssh -L, an editor's
+		// forwarded port) often listens on 127.0.0.1 alone though its far end
+		// came to us over ::1.
+		return endpoint{host: "localhost"}, byLoopback
+	case local.IsLoopback():
+		// The literal: what "localhost" means is up to each resolver.
+		return endpoint{host: local.String()}, byLoopback
+	}
+	if s := a.around(); s.container {
+		through := s.throughPublishedPort(local, remote)
+		switch {
+		case a.published.host != "" && (through || !s.reachesDirectly(remote)):
+			return a.published, byPublished
+		case through:
+			return endpoint{host: "localhost"}, byGateway
+		}
+	}
+	// Without brackets: host and port are separate fields. The zone of a
+	// link-local address stays: it is this machine's name for the link, but
+	// without any zone such an address cannot be dialled at all, and between
+	// containers and Macs both ends mostly use the same name.
+	return endpoint{host: local.String()}, bySocket
+}
+
+// throughPublishedPort says whether a connection came from outside through a
+// port that a container engine publishes. Its client is then, as a rule, on
+// the machine that runs the container, where "localhost" leads back here.
+func (s *surroundings) throughPublishedPort(local, remote netip.Addr) bool {
+	for _, g := range s.gateways {
+		if g.WithZone("") == remote.WithZone("") {
+			return true
+		}
+	}
+	if s.relayed && remote == local {
+		return true
+	}
+	// Docker Desktop for Mac sometimes shows the host as a public address that
+	// it last talked to (docker/desktop-feedback#255). A client out there
+	// could not use our private address anyway.
+	return local.IsPrivate() && !remote.IsPrivate() && remote.IsGlobalUnicast() && !s.reachesDirectly(remote)
+}
+
+func (s *surroundings) reachesDirectly(a netip.Addr) bool {
+	for _, n := range s.onLink {
+		if n.Contains(a.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
+
+// routesStay is how long the routes read are believed. They change when a
+// running container is connected to a further network.
+const routesStay = time.Second
+
+// around returns the machine's surroundings, read at most once a second.
+func (a *advertiser) around() surroundings {
+	a.routes.mu.Lock()
+	defer a.routes.mu.Unlock()
+	now := a.clock.Now()
+	if r := a.routes.read; r.IsZero() || now.Before(r) || now.Sub(r) >= routesStay {
+		a.routes.read, a.routes.last = now, a.look()
+	}
+	return a.routes.last
+}
+
+// defaultPort is Kafka's own.
+const defaultPort = 9092
+
+// listenerAddress is the address to tell where the network has no IP
+// addresses, as in memory: what the listener calls itself.
+func listenerAddress(l net.Listener) endpoint {
+	to := endpoint{host: "localhost", port: defaultPort}
+	if l == nil || l.Addr() == nil {
+		return to
+	}
+	text := l.Addr().String()
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		host = text
+	} else if n, err := strconv.ParseUint(port, 10, 16); err == nil && n > 0 {
+		to.port = uint16(n)
+	}
+	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
+		to.host = host
+	}
+	return to
+}

@@ -33,6 +33,7 @@ type Broker struct {
 	controller  controller
 	groups      groups
 	advertiser  *advertiser
+	webPort     int // to name to browsers; 0: none
 
 	fetchSessions *fetchSessions
 	janitor       janitor
@@ -90,6 +91,7 @@ func New(opts ...Option) (*Broker, error) {
 		random:     newRandom(o.seed),
 		node:       &node{id: 1},
 		advertiser: adv,
+		webPort:    o.webPort,
 		closing:    make(chan struct{}),
 	}
 	b.clusterID = b.random.clusterID()

@@ -41,6 +41,6 @@ func (b *Broker) handleDescribeCluster(r *request, req *kmsg.DescribeClusterRequ
 // tell decides the address that this client is told and remembers that it was.
 func (b *Broker) tell(r *request) (host string, port int32) {
 	host, port = b.advertiser.addressFor(r.peer, r.node)
-	b.advertiser.told(r.conn, host, port)
+	b.advertiser.told(r, host, port)
 	return host, port
 }

@@ -28,6 +28,8 @@ type conn struct {
 	clientID string // of the newest request
 	// Named by the client in ApiVersions (KIP-511); empty if it did not.
 	softwareName, softwareVersion string
+
+	visit visit
 }
 
 // peer is what a broker can know of who connected and how.
@@ -88,11 +90,12 @@ func newPeer(nc net.Conn, l net.Listener) peer {
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
+	var ap netip.AddrPort
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		ap = tcp.AddrPort()
+	} else if a != nil {
+		ap, _ = netip.ParseAddrPort(a.String()) // an injected network may look like IP
 	}
-	ap := tcp.AddrPort()
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }
 
@@ -143,7 +146,7 @@ func (c *conn) end(err error) {
 		case protocol.HTTP:
 			c.answerHTTP()
 		case protocol.TLS:
-			log.Warn("a TLS handshake came in on a plaintext port: set security.protocol=PLAINTEXT in the client", "client", c.nc.RemoteAddr())
+			c.answerTLS()
 		default:
 			log.Warn("not a Kafka request, closing the connection", "client", c.String(), "error", err)
 		}

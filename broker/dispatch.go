@@ -67,7 +67,7 @@ func (c *conn) handle(frame []byte) error {
 		return fmt.Errorf("%w: %s version %d cannot be decoded: %w", errHangUp, api.Name, h.Version, err)
 	}
 	r := &request{conn: c, key: h.Key, version: h.Version, body: req}
-	b.advertiser.saw(c, h.Key)
+	b.advertiser.saw(r)
 	watch := b.observers.begin(r, h.CorrelationID)
 	resp, err := handlers[h.Key](b, r)
 	watch.end(resp, err)

@@ -15,6 +15,7 @@ const acceptRetry = 50 * time.Millisecond
 
 // init makes what New's options do not decide.
 func (b *Broker) init() {
+	b.advertiser.begin(b.clock, b.log)
 	b.janitor.b = b
 	b.fetchSessions = newFetchSessions()
 	b.groups = groups{b: b, byID: make(map[string]*groupState)}
@@ -23,6 +24,7 @@ func (b *Broker) init() {
 
 // stop ends what runs beside the connections.
 func (b *Broker) stop() {
+	b.advertiser.comeback.stop()
 	b.groups.stop()
 	b.janitor.stop()
 }

@@ -19,6 +19,7 @@ type options struct {
 	configs   map[string]string
 	advertise string
 	published string
+	webPort   int
 	log       *slog.Logger
 	clock     clock.Clock
 	seed      [32]byte
@@ -62,13 +63,23 @@ func WithConfig(name, value string) Option {
 	return func(o *options) { o.configs[name] = value }
 }
 
-// WithAdvertise sets what clients are told the broker's address is: "auto"
-// (the default), "host:port", or rules, see ParseAdvertise.
+// WithAdvertise sets what clients are told the broker's address is.
+//
+//   - "auto", the default: the address at which the client reached the broker;
+//     "localhost" where it came through a container's published port.
+//   - "host:port" for all clients, or "host" with the port that they dialled.
+//   - Rules for networks or single addresses of clients, of which the first
+//     that matches counts: "10.0.0.0/8=broker:9092,*=localhost:19092". Clients
+//     that no rule matches, and those sent to "auto", get the default.
 func WithAdvertise(rules string) Option { return func(o *options) { o.advertise = rules } }
 
 // WithPublished names the host:port at which a container's port is published,
 // for clients that come through the container's gateway.
 func WithPublished(address string) Option { return func(o *options) { o.published = address } }
+
+// WithWebPort names the port of a web page about this broker, for the answer
+// to browsers that dial the Kafka port by mistake. By default there is none.
+func WithWebPort(port int) Option { return func(o *options) { o.webPort = port } }
 
 // WithLogger sets where the broker logs; by default nowhere.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.log = l } }
