@@ -16,6 +16,7 @@ import (
 	"minibroker/broker/config"
 	"minibroker/broker/group"
 	"minibroker/internal/clock"
+	"minibroker/internal/listen"
 )
 
 // Broker is a running cluster of one broker. Its methods may be called from
@@ -104,7 +105,7 @@ func New(opts ...Option) (*Broker, error) {
 		}
 	}
 	if len(o.listeners) == 0 {
-		o.listeners, err = listen(o.host, o.port)
+		o.listeners, err = listen.Open(o.host, o.port, "--port")
 		if err != nil {
 			return nil, err
 		}
@@ -155,6 +156,9 @@ func (b *Broker) Addrs() []string {
 	}
 	return addrs
 }
+
+// Bootstrap is what a client on this machine sets as bootstrap.servers.
+func (b *Broker) Bootstrap() string { return listen.Local(b.listeners) }
 
 // ClusterID is the cluster's id: 22 characters, new for each broker.
 func (b *Broker) ClusterID() string { return b.clusterID }

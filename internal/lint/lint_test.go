@@ -25,8 +25,9 @@ var mayImport = map[string][]string{
 	"storage/logtest": {"storage", "protocol/record"},
 	"broker/config":   {"protocol/record", "protocol", "storage"},
 	"broker/group":    {"protocol"},
-	"broker":          {"internal/clock", "protocol", "protocol/record", "storage", "broker/config", "broker/group"},
-	"ui":              {"broker", "broker/config", "protocol", "internal/clock"},
+	"internal/listen": {},
+	"broker":          {"internal/clock", "internal/listen", "protocol", "protocol/record", "storage", "broker/config", "broker/group"},
+	"ui":              {"internal/listen", "broker", "broker/config", "protocol", "internal/clock"},
 	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock"},
 }
 

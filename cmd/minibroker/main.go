@@ -1,0 +1,137 @@
+// Command minibroker serves a Kafka broker in memory. It reads flags,
+// environment and a file, and hands them to the packages that do the work.
+//
+// This file owns the command: its flags, its help and its exit status.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"minibroker/broker/config"
+)
+
+// version is set by the linker for a release.
+var version = ""
+
+func main() { os.Exit(run(os.Args[1:], os.LookupEnv, os.Stdout, os.Stderr)) }
+
+// run is the program: it returns the exit status. 2 is a command line that
+// cannot be understood, 1 all else that fails.
+func run(args []string, env func(string) (string, bool), stdout, stderr io.Writer) int {
+	cmd := command(env)
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	err := cmd.ExecuteContext(context.Background())
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "minibroker: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	if errors.As(err, new(usageError)) {
+		return 2
+	}
+	return 1
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text + " (see minibroker --help)" }
+
+// command is the root command, which serves.
+func command(env func(string) (string, bool)) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "minibroker",
+		Short: "A Kafka broker in memory, for teaching and testing",
+		Long: `minibroker serves the Kafka protocol from memory: it starts at once, needs no
+configuration and forgets everything when it stops.
+
+Each flag can also be given in the environment, as MINIBROKER_ and its name
+(MINIBROKER_PORT, MINIBROKER_LOG_LEVEL), and in the file that --config names.
+A flag goes before the environment, the environment before the file.`,
+		Example: `  minibroker --port 9092
+  minibroker --topic orders:3 --topic users:1:cleanup.policy=compact
+  minibroker --set auto.create.topics.enable=false`,
+		Version:       versionText(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Sprintf("unexpected argument %q: everything is given by flags", args[0])}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := gather(cmd.Flags(), env)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.SetVersionTemplate("minibroker {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err.Error()} })
+
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.String("host", "", "address to listen on (default 127.0.0.1 and ::1; 0.0.0.0: all addresses)")
+	f.String("port", "9092", "port for Kafka clients (0: a free one)")
+	f.String("http-port", "7080", "port for /metrics, /healthz and /readyz (0: a free one; off: none)")
+	f.StringArray("topic", nil, "topic to create, as name:partitions[:config=value,...]; repeatable")
+	f.StringArray("set", nil, "broker config, as name=value by Kafka's names; repeatable")
+	f.String("config", "", "file with the same settings, in YAML or as Java properties")
+	f.StringArray("advertise", nil, "address that clients are told: auto, host:port, or rules such as 10.0.0.0/8=broker:9092,*=localhost:19092 (default auto)")
+	f.String("published", "", "host:port at which a container's port is published, if renumbered")
+	f.String("log-level", "info", "least level logged: debug, info, warn or error")
+	f.String("log-format", "text", "format of the log: text or json")
+
+	complete := func(flag string, names func() []string) {
+		// It fails only for a flag that does not exist.
+		_ = cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return names(), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+		})
+	}
+	complete("log-level", func() []string { return slices.Sorted(maps.Keys(logLevels)) })
+	complete("log-format", func() []string { return []string{"json", "text"} })
+	complete("set", func() []string {
+		var names []string
+		for _, d := range config.BrokerDefs() {
+			if d.Doc != "" {
+				names = append(names, d.Name+"=\t"+d.Doc)
+			}
+		}
+		return names
+	})
+	return cmd
+}
+
+// versionText is the release, or the commit that a plain build is of.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	text, dirty := info.Main.Version, ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision" && len(s.Value) >= 12 && !strings.Contains(text, s.Value[:12]):
+			text += " " + s.Value[:12]
+		case s.Key == "vcs.modified" && s.Value == "true" && !strings.Contains(text, "+dirty"):
+			dirty = "+dirty"
+		}
+	}
+	return text + dirty
+}

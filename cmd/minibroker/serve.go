@@ -1,0 +1,95 @@
+package main
+
+// This file owns the run: start, tell, wait for a signal, stop.
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"minibroker/broker"
+	"minibroker/ui"
+)
+
+// stopWithin is how long requests in work on the HTTP port may take at the end.
+const stopWithin = 3 * time.Second
+
+func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
+	log := slog.New(newLogHandler(o, stderr))
+	if len(o.ignored) > 0 {
+		log.Info("some configs have no effect here and are ignored", "configs", strings.Join(o.ignored, ","))
+	}
+	// Before anything starts, so that no signal finds the broker half open.
+	ctx, forget := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer forget()
+
+	// The HTTP port goes first: when it is taken, no client must have been let in.
+	var web *ui.Server
+	if o.httpPort >= 0 {
+		var err error
+		if web, err = ui.Listen(o.host, o.httpPort); err != nil {
+			return err
+		}
+		defer func() {
+			ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+			defer cancel()
+			if err := web.Close(ctx); err != nil {
+				log.Warn("the HTTP port did not close cleanly", "error", err)
+			}
+		}()
+	}
+	b, err := broker.New(brokerOptions(o, log)...)
+	if err != nil {
+		return err
+	}
+	if web != nil {
+		web.Serve(b, log)
+	}
+	announce(stdout, b, web)
+
+	<-ctx.Done()
+	forget() // a second signal ends the process at once
+	log.Info("stopping; a second signal stops at once")
+	return b.Close()
+}
+
+func brokerOptions(o *options, log *slog.Logger) []broker.Option {
+	opts := []broker.Option{
+		broker.WithHost(o.host),
+		broker.WithPort(o.port),
+		broker.WithAdvertise(o.advertise),
+		broker.WithPublished(o.published),
+		broker.WithLogger(log),
+	}
+	for name, value := range o.configs {
+		opts = append(opts, broker.WithConfig(name, value))
+	}
+	for _, t := range o.topics {
+		opts = append(opts, broker.WithTopic(t.name, t.partitions, t.configs))
+	}
+	return opts
+}
+
+func newLogHandler(o *options, w io.Writer) slog.Handler {
+	opts := &slog.HandlerOptions{Level: o.level}
+	if o.json {
+		return slog.NewJSONHandler(w, opts)
+	}
+	return slog.NewTextHandler(w, opts)
+}
+
+// announce prints where the broker is. The second line is to be pasted into a
+// client's configuration.
+func announce(w io.Writer, b *broker.Broker, web *ui.Server) {
+	fmt.Fprintf(w, "minibroker listens on %s\n", strings.Join(b.Addrs(), " and "))
+	fmt.Fprintf(w, "bootstrap.servers=%s\n", b.Bootstrap())
+	if web != nil {
+		fmt.Fprintln(w, web.URL())
+	}
+}
