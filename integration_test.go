@@ -105,7 +105,7 @@ func testNotebook(t *testing.T, version string) {
 	}
 	cmd := jupyter.Command(t.Context(), env.Python, args...)
 	cmd.Env = append(os.Environ(), "PATH="+env.Bin()+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"VIRTUAL_ENV="+env.Dir, "JUPYTER_PREFER_ENV_PATH=1", "IPYTHONDIR="+dir, "JUPYTER_RUNTIME_DIR="+dir)
+		"VIRTUAL_ENV="+env.Dir, "JUPYTER_DATA_DIR="+dir, "IPYTHONDIR="+dir, "JUPYTER_RUNTIME_DIR="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("execute the notebook: %v\n%s", err, out)
 	}
