@@ -111,6 +111,8 @@ type Options struct {
 	Env []string
 	// Wrap is put before the program: a command that runs it in another namespace.
 	Wrap []string
+	// Command is the whole command line in place of the binary and Args, for tests of what the docs say.
+	Command []string
 }
 
 // Server is a running broker process.
@@ -159,6 +161,9 @@ func command(t testing.TB, o Options) []string {
 		}
 		return slices.Concat(o.Wrap, []string{"bash", script, "--port", port})
 	}
+	if o.Command != nil {
+		return slices.Concat(o.Wrap, o.Command)
+	}
 	args := slices.Clone(o.Args)
 	for _, f := range []string{"--port", "--http-port"} {
 		if !slices.Contains(args, f) {
@@ -172,6 +177,7 @@ func start(o Options, argv []string) (*Server, error) {
 	s := &Server{done: make(chan struct{}), changed: make(chan struct{})}
 	s.cmd = exec.Command(argv[0], argv[1:]...)
 	s.cmd.Env = append(os.Environ(), o.Env...)
+	s.cmd.Dir = Root()
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -243,10 +249,10 @@ func (s *Server) Output() string {
 }
 
 // Await waits until a line of the broker's output matches, and returns the line's submatches. It fails the test when
-// the broker ends first or the line does not come within 30 s.
+// the broker ends first or the line does not come within 60 s.
 func (s *Server) Await(t testing.TB, pattern string) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	m, err := s.await(ctx, regexp.MustCompile(pattern))
 	if err != nil {

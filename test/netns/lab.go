@@ -174,7 +174,14 @@ func (m *Machine) ip(args string) {
 // Start starts a broker on the machine.
 func (m *Machine) Start(args ...string) *harness.Server {
 	m.lab.t.Helper()
-	return harness.Start(m.lab.t, harness.Options{Args: args, Wrap: m.Prefix()})
+	return m.StartWith(harness.Options{Args: args})
+}
+
+// StartWith starts a broker on the machine.
+func (m *Machine) StartWith(o harness.Options) *harness.Server {
+	m.lab.t.Helper()
+	o.Wrap = m.Prefix()
+	return harness.Start(m.lab.t, o)
 }
 
 // Dial connects from the machine to address, which is resolved there. It fits kgo.Dialer: a Go client in the test is

@@ -179,10 +179,10 @@ func TestCaseI_TheLANThroughAPublishedPort(t *testing.T) {
 	if err := python(t, lab.LAN, netns.HostLANIP+":9092", "i"); err == nil {
 		t.Error("a container cannot know its host's LAN address, yet the client got through: docs/networking.md says otherwise")
 	}
-	s.Await(t, `kafka-python.*`+netns.LANIP+`.*--advertise`)
+	s.Await(t, `kafka-python.*`+netns.LANIP+`.*--published`)
 	s.Stop(t)
 
-	lab.Broker.Start(append(anywhere, "--advertise", "192.168.77.0/24="+netns.HostLANIP+":9092")...)
+	lab.Broker.Start(append(anywhere, "--published", netns.HostLANIP+":9092")...)
 	mustWork(t, lab.LAN, netns.HostLANIP+":9092", "i")
 	mustWork(t, lab.Client, "broker:9092", "i-inside")
 	mustWork(t, lab.Host, "localhost:9092", "i-outside")
