@@ -405,7 +405,7 @@ func testAdminCluster(t *testing.T, s *harness.Server) {
 	if len(meta.Brokers) != 1 || meta.Brokers[0].NodeID != 1 || meta.Controller != 1 || meta.Cluster == "" {
 		t.Errorf("metadata has %d brokers, the first %+v, controller %d, cluster %q", len(meta.Brokers), meta.Brokers, meta.Controller, meta.Cluster)
 	}
-	if got := net.JoinHostPort(meta.Brokers[0].Host, fmt.Sprint(meta.Brokers[0].Port)); got != s.Bootstrap {
+	if got := net.JoinHostPort(meta.Brokers[0].Host, fmt.Sprint(meta.Brokers[0].Port)); !s.Is(got) {
 		t.Errorf("the broker says it is at %s, and was reached at %s", got, s.Bootstrap)
 	}
 	configs, err := admin.DescribeBrokerConfigs(ctx, 1)

@@ -61,7 +61,7 @@ func testKcat(t *testing.T, s *harness.Server) {
 	if err := json.Unmarshal([]byte(run("", "-L", "-J", "-t", topic)), &meta); err != nil {
 		t.Fatal(err)
 	}
-	if len(meta.Brokers) != 1 || meta.Brokers[0].ID != 1 || meta.Brokers[0].Name != s.Bootstrap {
+	if len(meta.Brokers) != 1 || meta.Brokers[0].ID != 1 || !s.Is(meta.Brokers[0].Name) {
 		t.Errorf("kcat -L lists the brokers %+v, want 1 at %s", meta.Brokers, s.Bootstrap)
 	}
 	if len(meta.Topics) != 1 || meta.Topics[0].Topic != topic || len(meta.Topics[0].Partitions) != 1 || meta.Topics[0].Partitions[0].Leader != 1 {

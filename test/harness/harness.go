@@ -118,7 +118,6 @@ type Options struct {
 // Server is a running broker process.
 type Server struct {
 	Bootstrap string // host:port, as the broker printed it in its bootstrap.servers line
-	HTTP      string // the http:// address it printed, "" when it printed none
 	Pid       int    // of the process that was started (a wrapper that execs keeps the pid)
 
 	cmd  *exec.Cmd
@@ -132,7 +131,6 @@ type Server struct {
 
 var (
 	bootstrapLine = regexp.MustCompile(`bootstrap\.servers["=:\s]+([^\s",]+:\d+)`)
-	httpLine      = regexp.MustCompile(`(https?://[^\s"/]+)`)
 	readyLine     = regexp.MustCompile(`^ready (\S+:\d+)`)
 )
 
@@ -212,9 +210,6 @@ func start(o Options, argv []string) (*Server, error) {
 		return nil, fmt.Errorf("%s: no line with its address (%w); it printed:\n%s", argv[0], err, s.Output())
 	}
 	s.Bootstrap = m[1]
-	if m := httpLine.FindStringSubmatch(s.Output()); m != nil {
-		s.HTTP = m[1]
-	}
 	return s, nil
 }
 
@@ -317,4 +312,11 @@ func (s *Server) Stop(t testing.TB) {
 func (s *Server) Port() string {
 	_, port, _ := net.SplitHostPort(s.Bootstrap)
 	return port
+}
+
+// Is tells whether address is the broker as a client on this machine may be told it: localhost is one of the loopback
+// addresses.
+func (s *Server) Is(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	return err == nil && port == s.Port() && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }

@@ -23,11 +23,8 @@ const relayConnected = '+'
 func init() {
 	if words := os.Getenv(relayEnv); words != "" {
 		w := strings.Split(words, " ")
-		if err := serveRelay(w[0], w[1], w[2], w[3]); err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
-		os.Exit(0)
+		fmt.Println(serveRelay(w[0], w[1], w[2], w[3]))
+		os.Exit(1)
 	}
 }
 
