@@ -1,0 +1,181 @@
+package minibroker_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"minibroker/test/harness"
+	"minibroker/test/markdown"
+	"minibroker/test/netns"
+	"minibroker/test/venv"
+)
+
+// Every fenced block of the README and of docs/ is checked: the comment `<!-- test: ... -->` before it says how. A block
+// of "text" may go without one.
+
+// checks are the ways to check a block.
+var checks = map[string]func(*testing.T, markdown.Block){
+	// serve: the command starts a broker from a checkout, and the README's Python snippet works with it.
+	"serve": checkServe,
+	// python: run by serve.
+	"python": func(*testing.T, markdown.Block) {},
+	// go test: the block is a test file that passes.
+	"go test": checkGoTest,
+	// test command: CI runs the same.
+	"test command": checkTestCommand,
+	// starts: each line starts a broker that serves.
+	"starts": checkStarts,
+	// config file: minibroker starts with it.
+	"config file": checkConfigFile,
+	// hosts: the line that the notebook's test puts into a hosts file.
+	"hosts": checkHosts,
+}
+
+func TestEverySnippetInTheDocsIsTrue(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil || len(pages) == 0 {
+		t.Fatal("no pages in docs", err)
+	}
+	for _, page := range append(pages, "README.md", "CONTRIBUTING.md", "CHANGELOG.md") {
+		blocks, err := markdown.Blocks(page)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, b := range blocks {
+			if strings.HasPrefix(b.Mark, "repair ") { // applied by TestTheCourseNotebookRunsFromTopToBottom
+				continue
+			}
+			check, ok := checks[b.Mark]
+			if !ok {
+				if b.Lang != "text" || b.Mark != "" {
+					t.Errorf("%s: put a comment before the %q block that says how it is checked; %q does not", b.Place(), b.Lang, b.Mark)
+				}
+				continue
+			}
+			t.Run(b.Place(), func(t *testing.T) {
+				t.Parallel()
+				check(t, b)
+			})
+		}
+	}
+}
+
+func TestLinksInTheDocsLeadSomewhere(t *testing.T) {
+	pages, _ := filepath.Glob("docs/*.md")
+	link := regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+	for _, page := range append(pages, "README.md", "CONTRIBUTING.md", "CHANGELOG.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, m[1])
+			}
+		}
+	}
+}
+
+// commands returns a block's command lines as words; a quote holds a word together.
+func commands(b markdown.Block) [][]string {
+	var all [][]string
+	word := regexp.MustCompile(`'([^']*)'|(\S+)`)
+	for line := range strings.Lines(b.Text) {
+		line, _, _ = strings.Cut(line, " #")
+		var words []string
+		for _, m := range word.FindAllStringSubmatch(line, -1) {
+			words = append(words, m[1]+m[2])
+		}
+		if len(words) > 0 {
+			all = append(all, words)
+		}
+	}
+	return all
+}
+
+func checkServe(t *testing.T, b markdown.Block) {
+	lab := netns.New(t) // port 9092 of this machine may be somebody else's
+	env, _ := venv.KafkaPython(t, "2.2.*")
+	s := lab.Host.StartWith(harness.Options{Command: commands(b)[0]})
+	if s.Port() != "9092" {
+		t.Errorf("the bootstrap line says %s", s.Bootstrap)
+	}
+	if out := lab.Host.Run(env.Python, "-c", "import urllib.request as u; print(u.urlopen('http://localhost:7080/healthz').status)"); strings.TrimSpace(out) != "200" {
+		t.Errorf("http://localhost:7080/healthz answers %s", out)
+	}
+	blocks, err := markdown.Blocks(b.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, snippet := range blocks {
+		if snippet.Mark == "python" {
+			if out := lab.Host.Run(env.Python, "-c", snippet.Text); !strings.Contains(out, "b'hello'") {
+				t.Errorf("%s printed %q, want the message", snippet.Place(), out)
+			}
+		}
+	}
+}
+
+func checkGoTest(t *testing.T, b markdown.Block) {
+	// The file is given to go test by an overlay: it is in the module without being in the tree.
+	dir := t.TempDir()
+	source := filepath.Join(dir, "snippet_test.go")
+	if err := os.WriteFile(source, []byte(b.Text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	replace := map[string]string{filepath.Join(harness.Root(), "test", "snippet", "snippet_test.go"): source}
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, overlay, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	runGo(t, nil, "test", "-vet=off", "-overlay", list, "./test/snippet")
+}
+
+func checkTestCommand(t *testing.T, b markdown.Block) {
+	script, err := os.ReadFile(".ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(script), "\n"+b.Text) {
+		t.Errorf(".ci/run does not run %q:\n%s", b.Text, script)
+	}
+}
+
+func checkStarts(t *testing.T, b markdown.Block) {
+	lab := netns.New(t)
+	for _, words := range commands(b) {
+		s := lab.Broker.StartWith(harness.Options{Command: append([]string{harness.Binary(t)}, words[1:]...)})
+		if words[0] != "minibroker" || s.Bootstrap == "" {
+			t.Errorf("%s: %s", b.Place(), strings.Join(words, " "))
+		}
+		s.Stop(t)
+	}
+}
+
+func checkConfigFile(t *testing.T, b markdown.Block) {
+	path := filepath.Join(t.TempDir(), "minibroker."+b.Lang)
+	if err := os.WriteFile(path, []byte(b.Text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	lab := netns.New(t) // the file may name ports
+	lab.Broker.StartWith(harness.Options{Command: []string{harness.Binary(t), "--config", path}})
+}
+
+func checkHosts(t *testing.T, b markdown.Block) {
+	lab := netns.New(t)
+	lab.Host.Hosts("127.0.0.1 localhost", strings.TrimSpace(b.Text))
+	env, _ := venv.KafkaPython(t, "2.2.*")
+	lab.Host.Start("--port", "9092")
+	lab.Host.Run(env.Python, harness.Root()+"/test/clients/roundtrip.py", "--bootstrap", "broker:9092", "--topic", "hosts", "--admin")
+}
