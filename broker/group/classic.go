@@ -211,9 +211,7 @@ func (g *Classic) remove(m *member) {
 // replaceStatic puts a static member that came back without its member id in
 // the place of its former self, which is fenced if it still waits (KIP-345).
 func (g *Classic) replaceStatic(old *member, id string) *member {
-	fenced := refusedJoin(old.id, kerr.FencedInstanceID)
-	fenced.Protocol = nil
-	g.answerJoin(old, fenced)
+	g.answerJoin(old, refusedJoin(old.id, kerr.FencedInstanceID))
 	g.answerSync(old, refusedSync(kerr.FencedInstanceID))
 	m := *old
 	m.id, m.isNew = id, false

@@ -127,9 +127,7 @@ func (g *Classic) joinKnown(client Client, req *kmsg.JoinGroupRequest, p parked)
 	}
 	m, err := g.validate(req.MemberID, req.InstanceID)
 	if err != nil {
-		r := refusedJoin(req.MemberID, err)
-		r.Protocol = nil
-		g.answer(p, r)
+		g.answer(p, refusedJoin(req.MemberID, err))
 		return
 	}
 	switch {
@@ -189,7 +187,9 @@ func (g *Classic) rejoinStatic(old *member, id string, req *kmsg.JoinGroupReques
 
 // update takes over what a join says about the member.
 func (g *Classic) update(m *member, req *kmsg.JoinGroupRequest) {
-	g.setProtocols(m, req.Protocols)
+	if !m.matches(req.Protocols) {
+		g.setProtocols(m, req.Protocols)
+	}
 	m.sessionTimeout = millis(req.SessionTimeoutMillis)
 	m.rebalanceTimeout = max(millis(req.RebalanceTimeoutMillis), 0)
 	if req.Version == 0 { // has no rebalance timeout
@@ -236,7 +236,6 @@ func refusedJoin(memberID string, err *kerr.Error) *kmsg.JoinGroupResponse {
 	r := kmsg.NewPtrJoinGroupResponse()
 	r.ErrorCode = err.Code
 	r.MemberID = memberID
-	r.Protocol = kmsg.StringPtr("")
 	return r
 }
 

@@ -31,7 +31,7 @@ const (
 )
 
 // KindClassic is the group type that ListGroups shows for a Classic.
-const KindClassic = "Classic"
+const KindClassic = "classic"
 
 // Config is what a broker's configuration says about groups. One value is
 // shared by all groups; it is read only.

@@ -6,6 +6,8 @@ import (
 	"slices"
 )
 
+// This file owns the committed offsets of one group, of whatever kind.
+
 // Committed is one committed offset (Kafka's OffsetAndMetadata). Times are
 // milliseconds since 1970, as in the records that store them.
 type Committed struct {

@@ -6,6 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// This file owns what a broker reads in consumers' metadata: the topics.
+
 // consumerProtocol is the protocol type of consumers: the only one whose
 // metadata a broker looks into.
 const consumerProtocol = "consumer"
