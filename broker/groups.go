@@ -17,7 +17,7 @@ import (
 // group.
 type groups struct {
 	b  *Broker
-	mu sync.Mutex // to find, add and remove; never held while a group works
+	mu sync.Mutex // to find, add and remove; a leaf: no other lock is taken below it
 	// byID has the groups that exist.
 	byID map[string]*groupState
 }
@@ -49,7 +49,6 @@ func newPendingAnswer() *pendingAnswer {
 // that does not exist is Dead to f, and exists from then on if f brings it to
 // life.
 func (s *groups) with(id string, f func(g *group.Classic, now time.Time) group.Effects) {
-	now := s.b.clock.Now()
 	for {
 		gs := s.find(id)
 		gs.mu.Lock()
@@ -57,6 +56,7 @@ func (s *groups) with(id string, f func(g *group.Classic, now time.Time) group.E
 			gs.mu.Unlock()
 			continue
 		}
+		now := s.b.clock.Now() // under the lock: a group's time never goes back
 		eff := f(gs.g, now)
 		s.settle(gs, &eff, now)
 		gs.mu.Unlock()
@@ -122,12 +122,12 @@ func (s *groups) settle(gs *groupState, eff *group.Effects, now time.Time) {
 
 // expire is called when a group's timer fires.
 func (s *groups) expire(gs *groupState) {
-	now := s.b.clock.Now()
 	gs.mu.Lock()
 	if gs.gone {
 		gs.mu.Unlock()
 		return
 	}
+	now := s.b.clock.Now()
 	gs.timer.at = time.Time{}
 	eff := gs.g.Expire(now)
 	s.settle(gs, &eff, now)
