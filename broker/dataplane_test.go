@@ -90,7 +90,7 @@ func TestOneRecordWakesThousandsOfFetches(t *testing.T) {
 	untilWaiting(t, b, "t", n)
 	l.dial(t).mustProduce(b, "t", batchOf(t, 0, []string{"x"}))
 	for _, c := range waiting {
-		wantValues(t, answer[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0].RecordBatches, "x")
+		wantValues(t, received[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0].RecordBatches, "x")
 	}
 	untilWaiting(t, b, "t", 0)
 }
