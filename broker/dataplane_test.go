@@ -78,30 +78,53 @@ func TestOneRecordWakesThousandsOfFetches(t *testing.T) {
 	if testing.Short() {
 		n = 500
 	}
-	b, _ := atRest(t)
+	l := newPipeListener()
+	b, _ := atRest(t, WithListener(l))
 	req := fetchRequest(t, b, 12, "t", 0, 0)
 	req.MaxWaitMillis = 1000
 	waiting := make([]*rawClient, n)
 	for i := range waiting {
-		waiting[i] = pipe(t, b)
+		waiting[i] = l.dial(t)
 		waiting[i].send(req)
 	}
 	untilWaiting(t, b, "t", n)
-	dial(t, b).mustProduce(b, "t", batchOf(t, 0, []string{"x"}))
+	l.dial(t).mustProduce(b, "t", batchOf(t, 0, []string{"x"}))
 	for _, c := range waiting {
-		wantValues(t, answer[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0].RecordBatches, "x")
+		wantValues(t, received[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0].RecordBatches, "x")
 	}
 	untilWaiting(t, b, "t", 0)
 }
 
-// pipe connects to b without a socket.
-func pipe(t testing.TB, b *Broker) *rawClient {
+// pipeListener is a network inside the process.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	close func()
+}
+
+func newPipeListener() *pipeListener {
+	l := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	l.close = sync.OnceFunc(func() { close(l.done) })
+	return l
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error { l.close(); return nil }
+
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9092} }
+
+func (l *pipeListener) dial(t testing.TB) *rawClient {
 	t.Helper()
 	mine, theirs := net.Pipe()
-	c := b.serve(theirs, b.listeners[0])
-	if c == nil {
-		t.Fatal("the broker is closed")
-	}
+	l.conns <- theirs
 	t.Cleanup(func() { _ = mine.Close() })
 	return newRawClient(t, mine, "test")
 }

@@ -219,7 +219,7 @@ func TestWhatIsProducedWakesAFetch(t *testing.T) { // behaviour 91
 		waiting.send(req)
 		untilWaiting(t, b, "t", 1)
 		dial(t, b).mustProduce(b, "t", batchOf(t, 0, []string{"x"}))
-		resp := answer[*kmsg.FetchResponse](waiting, req)
+		resp := received[*kmsg.FetchResponse](waiting, req)
 		if p := resp.Topics[0].Partitions[0]; len(p.RecordBatches) == 0 || p.HighWatermark != int64(v)+1 {
 			t.Fatalf("v%d: woken with %+v", v, p)
 		}
@@ -239,7 +239,7 @@ func TestAFetchWaitsOnWhileThereIsTooLittle(t *testing.T) {
 		clock.Advance(300 * time.Millisecond)
 		c.mustProduce(b, "t", batchOf(t, 0, []string{"x"}))
 	}
-	wantValues(t, answer[*kmsg.FetchResponse](waiting, req).Topics[0].Partitions[0].RecordBatches, "x", "x", "x")
+	wantValues(t, received[*kmsg.FetchResponse](waiting, req).Topics[0].Partitions[0].RecordBatches, "x", "x", "x")
 }
 
 func TestTheClockEndsAWait(t *testing.T) {
@@ -250,7 +250,7 @@ func TestTheClockEndsAWait(t *testing.T) {
 	c.send(req)
 	untilWaiting(t, b, "t", 1)
 	clock.Advance(time.Second)
-	if p := answer[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; p.ErrorCode != 0 || len(p.RecordBatches) != 0 {
+	if p := received[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; p.ErrorCode != 0 || len(p.RecordBatches) != 0 {
 		t.Fatalf("got %+v", p)
 	}
 	untilWaiting(t, b, "t", 0)
@@ -266,7 +266,7 @@ func TestDeletionOfTheTopicEndsAWait(t *testing.T) {
 	if _, err := b.deleteTopic("t"); err != nil {
 		t.Fatal(err)
 	}
-	if p := answer[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; p.ErrorCode != 3 {
+	if p := received[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; p.ErrorCode != 3 {
 		t.Fatalf("got %+v, want [3]", p)
 	}
 }
@@ -280,7 +280,7 @@ func TestANewLeaderEndsAWait(t *testing.T) {
 	c.send(req)
 	untilWaiting(t, b, "t", 1)
 	onlyPartition(t, b, "t").lead(&leadership{leader: 1, leaderEpoch: 1, replicas: []int32{1}, isr: []int32{1}})
-	if p := answer[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; p.ErrorCode != 74 || p.CurrentLeader.LeaderEpoch != 1 {
+	if p := received[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; p.ErrorCode != 74 || p.CurrentLeader.LeaderEpoch != 1 {
 		t.Fatalf("got %+v, want [74] and the new epoch", p)
 	}
 }

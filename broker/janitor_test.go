@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"minibroker/broker/config"
 	"minibroker/protocol/record"
 	"minibroker/storage"
 )
@@ -70,7 +71,7 @@ func TestAnotherRetentionTakesEffectAtOnce(t *testing.T) {
 	b, clock := atRest(t)
 	dial(t, b).mustProduce(b, "t", batchOf(t, start2030.UnixMilli(), []string{"a"}))
 	clock.Advance(time.Hour)
-	err := b.setTopicConfigs("t", false, func(map[string]string) (map[string]string, *apiError) {
+	err := b.setTopicConfigs("t", false, func(map[string]string) (map[string]string, *config.Error) {
 		return map[string]string{"retention.ms": "1000"}, nil
 	})
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 
 const day = 24 * 60 * 60 * 1000
 
-// send is one batch of a producer with what comes of it: an error code, or the
+// sentBatch is one batch of a producer with what comes of it: an error code, or the
 // offset it has, which for a duplicate is the first one's.
-type send struct {
+type sentBatch struct {
 	epoch int16
 	seq   int32
 	count int
@@ -24,31 +24,31 @@ type send struct {
 
 func TestProducerBatchesAreCheckedAgainstWhatTheyFollow(t *testing.T) {
 	outOfOrder, fenced := kerr.OutOfOrderSequenceNumber.Code, kerr.InvalidProducerEpoch.Code
-	var six []send // batches of two records, sequence numbers 0 to 11
+	var six []sentBatch // batches of two records, sequence numbers 0 to 11
 	for i := range int32(6) {
-		six = append(six, send{seq: 2 * i, count: 2, base: int64(2 * i)})
+		six = append(six, sentBatch{seq: 2 * i, count: 2, base: int64(2 * i)})
 	}
 	for _, c := range []struct {
 		name  string
-		sends []send
+		sends []sentBatch
 	}{
 		{"behaviour 80: a duplicate of one of the last five is answered with its offset", append(six[:6:6],
-			send{seq: 2, count: 2, base: 2, dup: true},
-			send{seq: 10, count: 2, base: 10, dup: true},
-			send{seq: 12, count: 1, base: 12})},
-		{"behaviour 81: one older than the last five is out of order", append(six[:6:6], send{seq: 0, count: 2, code: outOfOrder})},
-		{"behaviour 81: the same first sequence with another count is out of order", append(six[:1:1], send{seq: 0, count: 1, code: outOfOrder})},
+			sentBatch{seq: 2, count: 2, base: 2, dup: true},
+			sentBatch{seq: 10, count: 2, base: 10, dup: true},
+			sentBatch{seq: 12, count: 1, base: 12})},
+		{"behaviour 81: one older than the last five is out of order", append(six[:6:6], sentBatch{seq: 0, count: 2, code: outOfOrder})},
+		{"behaviour 81: the same first sequence with another count is out of order", append(six[:1:1], sentBatch{seq: 0, count: 1, code: outOfOrder})},
 		{"behaviour 81: a gap is out of order, and the next right one goes on", append(six[:1:1],
-			send{seq: 3, count: 1, code: outOfOrder}, send{seq: 2, count: 1, base: 2})},
-		{"behaviour 82, 83: any first sequence is taken from an unknown producer", []send{{seq: 7, count: 1, base: 0}, {seq: 8, count: 1, base: 1}}},
-		{"behaviour 84: a new epoch starts at 0", []send{{seq: 0, count: 2, base: 0}, {epoch: 1, seq: 0, count: 1, base: 2}, {epoch: 1, seq: 1, count: 1, base: 3}}},
-		{"behaviour 84: a new epoch that does not start at 0 is out of order", []send{{seq: 0, count: 2, base: 0}, {epoch: 2, seq: 4, count: 1, code: outOfOrder}}},
-		{"behaviour 85: an older epoch is fenced, even with a batch sent before", []send{{epoch: 3, seq: 0, count: 1, base: 0},
+			sentBatch{seq: 3, count: 1, code: outOfOrder}, sentBatch{seq: 2, count: 1, base: 2})},
+		{"behaviour 82, 83: any first sequence is taken from an unknown producer", []sentBatch{{seq: 7, count: 1, base: 0}, {seq: 8, count: 1, base: 1}}},
+		{"behaviour 84: a new epoch starts at 0", []sentBatch{{seq: 0, count: 2, base: 0}, {epoch: 1, seq: 0, count: 1, base: 2}, {epoch: 1, seq: 1, count: 1, base: 3}}},
+		{"behaviour 84: a new epoch that does not start at 0 is out of order", []sentBatch{{seq: 0, count: 2, base: 0}, {epoch: 2, seq: 4, count: 1, code: outOfOrder}}},
+		{"behaviour 85: an older epoch is fenced, even with a batch sent before", []sentBatch{{epoch: 3, seq: 0, count: 1, base: 0},
 			{epoch: 4, seq: 0, count: 1, base: 1}, {epoch: 3, seq: 0, count: 1, code: fenced}, {epoch: 3, seq: 1, count: 1, code: fenced}}},
-		{"a new epoch's first batch is no duplicate of the old epoch's", []send{{seq: 0, count: 1, base: 0}, {epoch: 1, seq: 0, count: 1, base: 1}}},
-		{"behaviour 87: sequence numbers wrap to 0 between batches", []send{{seq: math.MaxInt32, count: 1, base: 0}, {seq: 0, count: 1, base: 1},
+		{"a new epoch's first batch is no duplicate of the old epoch's", []sentBatch{{seq: 0, count: 1, base: 0}, {epoch: 1, seq: 0, count: 1, base: 1}}},
+		{"behaviour 87: sequence numbers wrap to 0 between batches", []sentBatch{{seq: math.MaxInt32, count: 1, base: 0}, {seq: 0, count: 1, base: 1},
 			{seq: math.MaxInt32, count: 1, base: 0, dup: true}}},
-		{"behaviour 87: sequence numbers wrap to 0 inside a batch", []send{{seq: math.MaxInt32 - 1, count: 4, base: 0}, {seq: 2, count: 1, base: 4}}},
+		{"behaviour 87: sequence numbers wrap to 0 inside a batch", []sentBatch{{seq: math.MaxInt32 - 1, count: 4, base: 0}, {seq: 2, count: 1, base: 4}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var states *producerStates

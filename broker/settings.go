@@ -14,18 +14,19 @@ type topicSettings struct {
 	limits record.Limits // without what differs from request to request
 }
 
-func newTopicSettings(name string, t *config.Topic, r *random) *topicSettings {
+// topicSettings works them out for a topic.
+func (b *Broker) topicSettings(name string, t *config.Topic) *topicSettings {
 	s := &topicSettings{
 		Topic: t,
 		log: storage.Config{
 			SegmentBytes:           int(t.SegmentBytes),
 			SegmentMs:              t.SegmentMs,
 			SegmentJitterMs:        t.SegmentJitterMs,
-			Jitter:                 func(n int64) int64 { return int64(r.uint64() % uint64(n)) },
+			Jitter:                 func(n int64) int64 { return int64(b.random.uint64() % uint64(n)) },
 			Delete:                 t.Delete,
 			RetentionBytes:         t.RetentionBytes,
 			RetentionMs:            t.RetentionMs,
-			Compact:                t.Compact,
+			Compact:                t.Compact && b.config.Load().Bool("log.cleaner.enable"),
 			MinCompactionLagMs:     t.MinCompactionLagMs,
 			MaxCompactionLagMs:     t.MaxCompactionLagMs,
 			DeleteRetentionMs:      t.DeleteRetentionMs,

@@ -86,10 +86,10 @@ func (c *rawClient) read(req kmsg.Request) (kmsg.Response, error) {
 func ask[R kmsg.Response](c *rawClient, req kmsg.Request) R {
 	c.t.Helper()
 	c.send(req)
-	return answer[R](c, req)
+	return received[R](c, req)
 }
 
-func answer[R kmsg.Response](c *rawClient, req kmsg.Request) R {
+func received[R kmsg.Response](c *rawClient, req kmsg.Request) R {
 	c.t.Helper()
 	resp, err := c.read(req)
 	if err != nil {

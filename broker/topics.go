@@ -61,7 +61,7 @@ func (b *Broker) planTopic(n *newTopic) (*topic, *apiError) {
 		id:       b.random.newUUID(),
 		internal: isInternal(n.name),
 		config:   resolved,
-		settings: newTopicSettings(n.name, resolved, b.random),
+		settings: b.topicSettings(n.name, resolved),
 	}
 	t.partitions = make([]*partition, 0, len(leaders))
 	for _, l := range leaders {
@@ -242,7 +242,7 @@ func (b *Broker) setTopicConfigs(name string, validateOnly bool, change func(old
 func (b *Broker) putConfigured(t *topic, resolved *config.Topic) {
 	changed := *t
 	changed.config = resolved
-	changed.settings = newTopicSettings(t.name, resolved, b.random)
+	changed.settings = b.topicSettings(t.name, resolved)
 	b.put(&changed)
 	for _, p := range t.partitions {
 		p.settings.Store(changed.settings)

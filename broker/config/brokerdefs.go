@@ -47,7 +47,7 @@ var brokerDocs = map[string]string{
 	"group.max.session.timeout.ms":              "The longest session.timeout.ms that a consumer may ask for.",
 	"group.max.size":                            "The most members that a consumer group may have.",
 	"group.min.session.timeout.ms":              "The shortest session.timeout.ms that a consumer may ask for.",
-	"log.retention.check.interval.ms":           "How often logs are looked at for segments to drop.",
+	"log.retention.check.interval.ms":           "How long records stay that were older than retention.ms when they came. All others are dropped when they are due.",
 	"max.incremental.fetch.session.cache.slots": "How many incremental fetch sessions are kept.",
 	"max.request.partition.size.limit":          "The most partitions that DescribeTopicPartitions answers at once.",
 	"node.id":                                   "This broker's id.",
