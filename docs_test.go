@@ -155,7 +155,11 @@ func checkTestCommand(t *testing.T, b markdown.Block) {
 func checkStarts(t *testing.T, b markdown.Block) {
 	lab := netns.New(t)
 	for _, words := range commands(b) {
-		s := lab.Broker.StartWith(harness.Options{Command: append([]string{harness.Binary(t)}, words[1:]...)})
+		var env []string // NAME=value before the command
+		for strings.HasPrefix(words[0], "MINIBROKER_") {
+			env, words = append(env, strings.ReplaceAll(words[0], "'", "")), words[1:]
+		}
+		s := lab.Broker.StartWith(harness.Options{Command: append([]string{harness.Binary(t)}, words[1:]...), Env: env})
 		if words[0] != "minibroker" || s.Bootstrap == "" {
 			t.Errorf("%s: %s", b.Place(), strings.Join(words, " "))
 		}

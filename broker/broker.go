@@ -82,6 +82,10 @@ func New(opts ...Option) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	me, err := newNode(cfg)
+	if err != nil {
+		return nil, err
+	}
 	adv, err := newAdvertiser(o.advertise, o.published)
 	if err != nil {
 		return nil, err
@@ -90,7 +94,7 @@ func New(opts ...Option) (*Broker, error) {
 		clock:      o.clock,
 		log:        o.log,
 		random:     newRandom(o.seed),
-		node:       &node{id: 1},
+		node:       me,
 		advertiser: adv,
 		webPort:    o.webPort,
 		closing:    make(chan struct{}),

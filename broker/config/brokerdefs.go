@@ -38,8 +38,8 @@ var ownDefaults = map[string]string{
 // other one is accepted, checked, shown, and changes nothing.
 var brokerDocs = map[string]string{
 	"auto.create.topics.enable":                 "Whether asking for the metadata of a topic that does not exist creates it.",
+	"broker.id":                                 "The older name of node.id.",
 	"broker.rack":                               "The rack that this broker says it is in.",
-	"connections.max.idle.ms":                   "A connection that asked nothing for this long is closed.",
 	"default.replication.factor":                "Replicas of a topic that is created without saying how many.",
 	"delete.topic.enable":                       "Whether topics may be deleted.",
 	"fetch.max.bytes":                           "The most bytes that one Fetch answers, whatever the consumer asks for; a first batch that is larger is sent alone.",
@@ -49,18 +49,18 @@ var brokerDocs = map[string]string{
 	"group.min.session.timeout.ms":              "The shortest session.timeout.ms that a consumer may ask for.",
 	"log.retention.check.interval.ms":           "How long records stay that were older than retention.ms when they came. All others are dropped when they are due.",
 	"max.incremental.fetch.session.cache.slots": "How many incremental fetch sessions are kept.",
-	"max.request.partition.size.limit":          "The most partitions that DescribeTopicPartitions answers at once.",
-	"node.id":                                   "This broker's id.",
-	"num.partitions":                            "Partitions of a topic that is created without saying how many, auto-created ones included.",
-	"offset.metadata.max.bytes":                 "The longest metadata text that an offset commit may have.",
-	"offsets.retention.check.interval.ms":       "How often committed offsets are looked at for ones to forget.",
-	"offsets.retention.minutes":                 "Committed offsets of a group without members are forgotten after this long.",
-	"producer.id.expiration.ms":                 "An idempotent producer that was silent for this long is forgotten, and its sequence numbers with it.",
-	"socket.request.max.bytes":                  "The largest request; a connection that announces a larger one is closed.",
+	"node.id":                             "This broker's id, 1 or more: some clients take node 0 for any node.",
+	"num.partitions":                      "Partitions of a topic that is created without saying how many, auto-created ones included.",
+	"offset.metadata.max.bytes":           "The longest metadata text that an offset commit may have.",
+	"offsets.retention.check.interval.ms": "How often committed offsets are looked at for ones to forget.",
+	"offsets.retention.minutes":           "Committed offsets of a group without members are forgotten after this long.",
+	"producer.id.expiration.ms":           "An idempotent producer that was silent for this long is forgotten, and its sequence numbers with it.",
+	"socket.request.max.bytes":            "The largest request; a connection that announces a larger one is closed.",
+	"transaction.max.timeout.ms":          "The longest transaction timeout that a producer may ask for.",
 }
 
-// withoutEffect are the topic configs that are accepted and change nothing,
-// and so do the broker configs that they fall back to.
+// withoutEffect are the topic configs that are accepted and change nothing; nor
+// do the broker configs that they fall back to.
 var withoutEffect = []string{
 	"file.delete.delay.ms", "flush.messages", "flush.ms", "local.retention.bytes", "local.retention.ms",
 	"preallocate", "segment.index.bytes", "unclean.leader.election.enable",
@@ -152,6 +152,22 @@ func BrokerDef(name string) (*Def, bool) {
 // BrokerDefs lists the broker configs that DescribeConfigs shows, by name. The
 // definitions are shared: do not change them.
 func BrokerDefs() []*Def { return slices.Clone(brokerSorted) }
+
+// OwnDefaults maps the broker configs whose default differs from Apache Kafka's
+// to Kafka's default; nil where Kafka has none.
+func OwnDefaults() map[string]*string {
+	kafka := make(map[string]*string, len(ownDefaults))
+	for line := range strings.Lines(brokerTSV) {
+		f := strings.SplitN(line, "\t", 4)
+		if _, ok := ownDefaults[f[0]]; !ok {
+			continue
+		}
+		if kafka[f[0]] = &f[2]; f[2] == "null" {
+			kafka[f[0]] = nil
+		}
+	}
+	return kafka
+}
 
 // brokerNames are the broker configs that decide name's value, in precedence
 // order (DynamicBrokerConfig.brokerConfigSynonyms).

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -199,6 +201,23 @@ func TestEveryTopicConfigHasAText(t *testing.T) {
 	for name := range brokerDocs {
 		if d, ok := BrokerDef(name); !ok || d.Doc == "" {
 			t.Errorf("broker config %s has a text and does not exist", name)
+		}
+	}
+}
+
+func TestABrokerConfigWithATextIsRead(t *testing.T) {
+	var source strings.Builder
+	files, _ := filepath.Glob("../*.go")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source.Write(text)
+	}
+	for name := range brokerDocs {
+		if name != "broker.id" && !strings.Contains(source.String(), strconv.Quote(name)) {
+			t.Errorf("broker config %s is said to have an effect, and package broker does not read it", name)
 		}
 	}
 }

@@ -155,17 +155,71 @@ func TestItServesUntilItIsStopped(t *testing.T) {
 	}
 }
 
+func TestASecondSignalEndsItAtOnce(t *testing.T) {
+	cmd := program(t, nil, "--host", "127.0.0.1", "--port", "0", "--http-port", "0")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said, url := bufio.NewReader(stdout), ""
+	for url == "" {
+		line, err := said.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		url = strings.TrimSuffix(after(line, "http://"), "/\n")
+	}
+	// Half a request, which the HTTP port waits for at the end.
+	half, err := net.Dial("tcp", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer half.Close()
+	fmt.Fprint(half, "GET / HTTP/1.1\r\n")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(stderr).ReadString('\n'); err != nil || !strings.Contains(line, "stopping") {
+		t.Fatalf("after the first signal it said %q, %v", line, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || !exit.Sys().(syscall.WaitStatus).Signaled() {
+		t.Errorf("after the second signal it ended with %v, want the signal to have ended it", err)
+	}
+}
+
+func TestTheNodeHasItsConfiguredIdAndRack(t *testing.T) {
+	s := start(t, nil, "--port", "0", "--http-port", "off", "--set", "node.id=5", "--set", "broker.rack=r1", "--topic", "a:2")
+	meta, err := s.admin(t).Metadata(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(meta.Brokers) != 1 || meta.Brokers[0].NodeID != 5 || meta.Brokers[0].Rack == nil || *meta.Brokers[0].Rack != "r1" || meta.Topics["a"].Partitions[1].Leader != 5 {
+		t.Errorf("the metadata are %+v", meta)
+	}
+}
+
 func TestItSaysWhereItListens(t *testing.T) {
 	s := start(t, []string{"MINIBROKER_HTTP_PORT=off"}, "--port", "0", "--host", "127.0.0.1")
 	host, port, err := net.SplitHostPort(s.bootstrap)
 	if err != nil || host != "127.0.0.1" || port == "0" {
 		t.Errorf("the line to paste is bootstrap.servers=%s", s.bootstrap)
 	}
-	if s.stderr.Len() > 0 {
-		t.Errorf("it logged at a plain start: %s", &s.stderr)
-	}
 	if s.stop(t, os.Interrupt); s.url != "" {
 		t.Errorf("without an HTTP port it named %s", s.url)
+	}
+	if log := strings.TrimSpace(s.stderr.String()); !strings.Contains(log, "stopping") || strings.Contains(log, "\n") {
+		t.Errorf("it logged more than that it stops: %s", log)
 	}
 }
 
@@ -264,15 +318,14 @@ func TestItEndsWithOneClearLine(t *testing.T) {
 
 func TestHelpVersionAndCompletionAreThere(t *testing.T) {
 	for args, want := range map[string]string{
-		"--help":                      "--advertise",
-		"--version":                   "minibroker ",
-		"completion bash":             "bash completion",
-		"completion fish":             "fish completion",
-		"__complete --set num.":       "num.partitions=\tPartitions of a topic",
-		"__complete --log-level ":     "debug",
-		"__complete --topic x --lo":   "--log-format",
-		"__complete --log-format j":   "json",
-		"__complete --log-format= --": "--port",
+		"--help":                    "--advertise",
+		"--version":                 "minibroker ",
+		"completion bash":           "bash completion",
+		"completion fish":           "fish completion",
+		"__complete --set num.":     "num.partitions=\tPartitions of a topic",
+		"__complete --log-level ":   "debug",
+		"__complete --topic x --lo": "--log-format",
+		"__complete --log-format j": "json",
 	} {
 		out, err := program(t, nil, strings.Split(args, " ")...).Output()
 		if err != nil || !bytes.Contains(out, []byte(want)) {

@@ -212,7 +212,14 @@ func (o *options) readConfigs(layers []layer) error {
 	o.ignored = b.Ignored()
 	// The flags and what the broker works out from them are what holds; a
 	// client that asks must not be told what a file for Apache Kafka said.
-	for _, name := range []string{"listeners", "advertised.listeners"} {
+	drop := []string{"listeners", "advertised.listeners"}
+	if b.Int("node.id") == 0 { // common in such files, and here ids start at 1
+		drop = append(drop, "node.id", "broker.id")
+	}
+	for _, name := range drop {
+		if _, given := o.configs[name]; given && !slices.Contains(o.ignored, name) {
+			o.ignored = append(o.ignored, name)
+		}
 		delete(o.configs, name)
 	}
 	return nil

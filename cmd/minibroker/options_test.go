@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -146,9 +147,19 @@ func TestAServerPropertiesOfKafkaLoads(t *testing.T) {
 	}
 }
 
+func TestNodeZeroOfAFileForKafkaIsLeftOut(t *testing.T) {
+	o, err := gathered(t, []string{"--config", write(t, "server.properties", "broker.id=0\nnum.partitions=2\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.configs) != 1 || !slices.Equal(o.ignored, []string{"broker.id"}) {
+		t.Errorf("configs are %v and %v is ignored, want broker.id ignored", o.configs, o.ignored)
+	}
+}
+
 func TestTopicSpecsAreRead(t *testing.T) {
 	for text, want := range map[string]topicSpec{
-		"orders":                                topicSpec{"orders", 0, nil},
+		"orders":                                {"orders", 0, nil},
 		"orders:3":                              {"orders", 3, nil},
 		" orders : 3 ":                          {"orders", 3, nil},
 		"orders:3:":                             {"orders", 3, nil},
