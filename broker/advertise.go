@@ -118,15 +118,9 @@ func (a *advertiser) auto(p peer) (endpoint, because) {
 	switch {
 	case !local.IsValid():
 		return listenerAddress(p.listener), byListener
-	case local == netip.IPv6Loopback():
-		// Not "::1": this client most likely said "localhost", which it can
-		// say again; tools that join host and port and split them at the colon
-		// cannot take "::1"; and the near end of a tunnel (ssh -L, an editor's
-		// forwarded port) often listens on 127.0.0.1 alone though its far end
-		// came to us over ::1.
-		return endpoint{host: "localhost"}, byLoopback
 	case local.IsLoopback():
-		// The literal: what "localhost" means is up to each resolver.
+		// The literal, ::1 as well: what "localhost" means is up to each
+		// resolver, and every client takes a bare ::1 as a host.
 		return endpoint{host: local.String()}, byLoopback
 	}
 	if s := a.around(); s.container {

@@ -53,6 +53,7 @@ const (
 // Weights of doubts. A line is written from mayBeLost on.
 const (
 	lookedUp  = 1 // a client that often only lists came, listed and went
+	askedFor  = 2 // it asked for certain topics, and went
 	mayBeLost = 4 // a client left, or waits, as it would if it had failed
 	isLost    = 8 // a client asks again though it was answered
 )
@@ -76,7 +77,8 @@ type visitor struct {
 		told  time.Time
 		doubt int
 	}
-	doubt     int
+	doubt     int         // all together
+	firm      bool        // part of doubt is isLost for a coordinator that it did not go to
 	timer     clock.Timer // pending when doubt is not zero
 	proved    bool        // it worked here before
 	forgotten bool        // no longer in comeback.visitors
@@ -96,9 +98,12 @@ type visit struct {
 
 	of          *visitor // set when it is first told an address
 	first, last time.Time
-	doubt       int
+	doubt       int  // taken back if another connection follows at once
+	named       bool // it asked for certain topics
 	back        bool // came back, or was followed by a connection that did
 }
+
+const keyFindCoordinator = 10
 
 // onlyAsks says whether a client sends this API to whatever broker it knows;
 // all others it sends to a certain node, at the address that it was told.
@@ -106,7 +111,7 @@ func onlyAsks(key int16) bool {
 	switch key {
 	case protocol.KeyMetadata, protocol.KeyApiVersions:
 		return true
-	case 10, 60: // FindCoordinator, DescribeCluster
+	case keyFindCoordinator, 60: // DescribeCluster
 		return true
 	case 17, 36: // SaslHandshake, SaslAuthenticate
 		return true
@@ -170,7 +175,7 @@ func (of *visitor) works() {
 		v.back = true
 	}
 	clear(of.waiting)
-	of.gone.doubt = 0
+	of.gone.doubt, of.firm = 0, false
 	of.calm(of.doubt)
 }
 
@@ -194,7 +199,7 @@ func (of *visitor) calm(doubt int) {
 	of.doubt -= doubt
 	if of.doubt <= 0 && of.timer != nil {
 		of.timer.Stop()
-		of.doubt, of.timer = 0, nil
+		of.timer = nil
 	}
 }
 
@@ -208,9 +213,6 @@ func (a *advertiser) told(r *request, host string, port int32) {
 	var why because
 	var outside bool
 	if v.of == nil {
-		if v.back {
-			return
-		}
 		_, why = a.decide(r.peer, r.node)
 		if why == bySocket {
 			s := a.around()
@@ -219,25 +221,37 @@ func (a *advertiser) told(r *request, host string, port int32) {
 	}
 	cb.mu.Lock()
 	defer cb.mu.Unlock()
-	if v.back || cb.stopped || v.of != nil && v.of.forgotten {
+	if cb.stopped || v.of != nil && v.of.forgotten {
 		return
 	}
 	now := a.clock.Now()
-	if v.of == nil {
-		v.of, v.first = cb.visitor(keyOf(r.conn)), now
-		v.of.waiting[v] = true
-		v.of.name, v.of.to, v.of.why, v.of.outside = nameOf(r.conn), endpoint{host, uint16(port)}, why, outside
-	} else if again := now.Sub(v.last); again > atOnce && again <= askAgain {
+	of := v.of
+	if of == nil {
+		of = cb.visitor(keyOf(r.conn))
+		of.name, of.to, of.why, of.outside = nameOf(r.conn), endpoint{host, uint16(port)}, why, outside
+		v.of, v.first, v.last = of, now, now
+		if !v.back {
+			of.waiting[v] = true
+		}
+	}
+	if r.key == keyFindCoordinator && !of.proved && !of.firm {
+		// The next thing is to do something there: another question is no
+		// return, new librdkafka asks again and again.
+		of.firm = true
+		a.add(of, isLost)
+	}
+	if v.back {
+		return
+	}
+	if now.Sub(v.first) > atOnce && now.Sub(v.last) <= askAgain {
 		a.doubt(v, isLost)
 	}
-	v.last, v.of.told = now, now
-	switch req := r.body.(type) {
-	case *kmsg.FindCoordinatorRequest:
-		a.doubt(v, isLost) // the next thing is to go there
-	case *kmsg.MetadataRequest:
-		// One that asks for certain topics means to use them. An old
-		// kafka-python consumer that cannot goes silent for ever.
-		if len(req.Topics) > 0 && movesOn(r.conn) {
+	v.last, of.told = now, now
+	if req, ok := r.body.(*kmsg.MetadataRequest); ok && len(req.Topics) > 0 {
+		v.named = true
+		if movesOn(r.conn) {
+			// It means to use them. An old kafka-python consumer that cannot
+			// goes silent for ever.
 			a.doubt(v, mayBeLost)
 		}
 	}
@@ -279,8 +293,13 @@ func (a *advertiser) doubt(v *visit, weight int) {
 	if weight <= v.doubt || of.proved && weight < isLost {
 		return
 	}
-	of.doubt += weight - v.doubt
+	more := weight - v.doubt
 	v.doubt = weight
+	a.add(of, more)
+}
+
+func (a *advertiser) add(of *visitor, doubt int) {
+	of.doubt += doubt
 	if of.timer == nil {
 		of.timer = a.clock.AfterFunc(patience, func() { a.judge(of) })
 	}
@@ -309,6 +328,9 @@ func (a *advertiser) ended(c *conn) {
 	weight := mayBeLost
 	if !movesOn(c) && now.Sub(v.first) < lookUp {
 		weight = lookedUp
+		if v.named {
+			weight = askedFor
+		}
 	}
 	a.doubt(v, weight)
 	of.gone.told, of.gone.doubt = v.last, v.doubt
@@ -322,7 +344,7 @@ func (a *advertiser) judge(of *visitor) {
 	if of.timer == nil { // calmed meanwhile
 		doubt = 0
 	}
-	of.doubt, of.gone.doubt, of.timer = 0, 0, nil
+	of.doubt, of.firm, of.gone.doubt, of.timer = 0, false, 0, nil
 	for v := range of.waiting {
 		v.doubt = 0
 	}

@@ -47,14 +47,14 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-func send(t *testing.T, nc net.Conn, text string) {
+func sendText(t *testing.T, nc net.Conn, text string) {
 	t.Helper()
 	if _, err := io.WriteString(nc, text); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func answer(t *testing.T, nc net.Conn, method string) (*http.Response, string) {
+func readAnswer(t *testing.T, nc net.Conn, method string) (*http.Response, string) {
 	t.Helper()
 	resp, err := http.ReadResponse(bufio.NewReader(nc), &http.Request{Method: method})
 	if err != nil {
@@ -69,8 +69,8 @@ func answer(t *testing.T, nc net.Conn, method string) (*http.Response, string) {
 
 func TestABrowserOnTheKafkaPortGetsAPage(t *testing.T) {
 	nc, logged := dialStranger(t, WithWebPort(7080))
-	send(t, nc, "GET / HTTP/1.1\r\nHost: lab7.example:9092\r\nUser-Agent: Mozilla/5.0 (test)\r\nAccept: text/html\r\n\r\n")
-	resp, body := answer(t, nc, "GET")
+	sendText(t, nc, "GET / HTTP/1.1\r\nHost: lab7.example:9092\r\nUser-Agent: Mozilla/5.0 (test)\r\nAccept: text/html\r\n\r\n")
+	resp, body := readAnswer(t, nc, "GET")
 	if resp.StatusCode != 400 || !resp.Close || resp.ContentLength != int64(len(body)) {
 		t.Errorf("status %s, close %v, length %d for a page of %d bytes", resp.Status, resp.Close, resp.ContentLength, len(body))
 	}
@@ -99,8 +99,8 @@ func TestTheHTTPPageNamesWhatIsKnown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			nc, _ := dialStranger(t)
-			send(t, nc, "POST /topics HTTP/1.1\r\n"+c.host+"Content-Length: 2\r\n\r\n{}")
-			_, body := answer(t, nc, "POST")
+			sendText(t, nc, "POST /topics HTTP/1.1\r\n"+c.host+"Content-Length: 2\r\n\r\n{}")
+			_, body := readAnswer(t, nc, "POST")
 			if !strings.Contains(body, c.want) || strings.Contains(body, "script") || strings.Contains(body, "The web page is at") {
 				t.Fatalf("want %q in\n%s", c.want, body)
 			}
@@ -110,7 +110,7 @@ func TestTheHTTPPageNamesWhatIsKnown(t *testing.T) {
 
 func TestHEADGetsNoBody(t *testing.T) {
 	nc, _ := dialStranger(t)
-	send(t, nc, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+	sendText(t, nc, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
 	all, err := io.ReadAll(nc)
 	if err != nil {
 		t.Fatal(err)
@@ -124,8 +124,8 @@ func TestHEADGetsNoBody(t *testing.T) {
 func TestALongHTTPRequestStillSeesThePage(t *testing.T) {
 	nc, _ := dialStranger(t)
 	// Well over the reader's buffer, all sent before the answer is read.
-	send(t, nc, "GET /"+strings.Repeat("a", 60_000)+" HTTP/1.1\r\nHost: x\r\n\r\n")
-	if _, body := answer(t, nc, "GET"); !strings.Contains(body, "This is a Kafka broker") {
+	sendText(t, nc, "GET /"+strings.Repeat("a", 60_000)+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	if _, body := readAnswer(t, nc, "GET"); !strings.Contains(body, "This is a Kafka broker") {
 		t.Fatalf("got %q", body)
 	}
 }
@@ -133,7 +133,7 @@ func TestALongHTTPRequestStillSeesThePage(t *testing.T) {
 func TestAnEndlessHTTPRequestIsCutOff(t *testing.T) {
 	nc, _ := dialStranger(t)
 	chunk := strings.Repeat("a", 1<<16)
-	send(t, nc, "GET /")
+	sendText(t, nc, "GET /")
 	for i := 0; ; i++ {
 		if _, err := io.WriteString(nc, chunk); err != nil {
 			return
@@ -147,10 +147,10 @@ func TestAnEndlessHTTPRequestIsCutOff(t *testing.T) {
 func TestASlowHTTPClientIsAnsweredInTime(t *testing.T) {
 	c := &watchedClock{Virtual: clock.NewVirtual(time.Unix(1000, 0)), armed: make(chan time.Duration, 100)}
 	nc, _ := dialStranger(t, WithClock(c))
-	send(t, nc, "GET / HT")
+	sendText(t, nc, "GET / HT")
 	c.waitFor(t, headTime)
 	c.Advance(headTime)
-	if _, body := answer(t, nc, "GET"); !strings.Contains(body, "This is a Kafka broker") {
+	if _, body := readAnswer(t, nc, "GET"); !strings.Contains(body, "This is a Kafka broker") {
 		t.Fatalf("got %q", body)
 	}
 }
@@ -158,8 +158,8 @@ func TestASlowHTTPClientIsAnsweredInTime(t *testing.T) {
 func TestAStrangerThatNeverLeavesIsClosed(t *testing.T) {
 	c := &watchedClock{Virtual: clock.NewVirtual(time.Unix(1000, 0)), armed: make(chan time.Duration, 100)}
 	nc, _ := dialStranger(t, WithClock(c))
-	send(t, nc, "GET / HTTP/1.1\r\n\r\n")
-	answer(t, nc, "GET")
+	sendText(t, nc, "GET / HTTP/1.1\r\n\r\n")
+	readAnswer(t, nc, "GET")
 	c.waitFor(t, strangerTime)
 	c.Advance(strangerTime)
 	// Closed, not only half-closed: what we send is refused sooner or later.
