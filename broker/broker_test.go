@@ -134,7 +134,8 @@ func TestOneSeedGivesTheSameIds(t *testing.T) {
 		id := b.image.Load().topic("t").id
 		return b.ClusterID() + string(id[:])
 	}
-	if ids() != ids() {
+	first, second := ids(), ids()
+	if first != second {
 		t.Error("two brokers of one seed have different ids")
 	}
 }

@@ -1,5 +1,7 @@
 package record
 
+//lint:file-ignore ST1005 the texts are Apache Kafka's own
+
 import (
 	"encoding/binary"
 	"errors"
