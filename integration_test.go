@@ -307,9 +307,18 @@ func testOldProtocols(t *testing.T, s *harness.Server) {
 				t.Skip("Apache Kafka 4 has dropped Produce v0-v2 and Fetch v0-v3 (KIP-896)")
 			}
 			env, _ := venv.KafkaPython(t, c.kafkaPython)
+			ctx := timeout(t)
+			// What a new client wrote is read by the old one, and the other way round.
+			topic, written := freeTopic(t), freeTopic(t)+"-new"
+			producer := newClient(t, s.Bootstrap, kgo.DefaultProduceTopic(written), kgo.AllowAutoTopicCreation(), kgo.ProducerBatchCompression(kgo.Lz4Compression()))
+			for i := range 10 {
+				r := &kgo.Record{Value: strconv.AppendInt(nil, int64(i), 10), Headers: []kgo.RecordHeader{{Key: "new", Value: []byte("header")}}}
+				if err := producer.ProduceSync(ctx, r).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			}
 			codecs := []string{"none", "gzip", "snappy", "lz4"}
-			args := []string{"test/clients/roundtrip.py", "--bootstrap", s.Bootstrap,
-				"--topic", "old-" + strings.Trim(c.kafkaPython, ".*") + "-" + c.api}
+			args := []string{"test/clients/roundtrip.py", "--bootstrap", s.Bootstrap, "--topic", topic, "--read", written}
 			if c.api != "" {
 				args = append(args, "--api-version", c.api)
 			} else {
@@ -318,9 +327,22 @@ func testOldProtocols(t *testing.T, s *harness.Server) {
 			for _, codec := range codecs {
 				args = append(args, "--codec", codec)
 			}
-			out, err := exec.CommandContext(timeout(t), env.Python, args...).CombinedOutput()
+			out, err := exec.CommandContext(ctx, env.Python, args...).CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
+			}
+			end, err := kadm.NewClient(producer).ListEndOffsets(ctx, topic)
+			if err != nil {
+				t.Fatal(err)
+			}
+			records := readPartitions(t, topic, 1, end, func(o ...kgo.Opt) *kgo.Client { return newClient(t, s.Bootstrap, o...) })[0]
+			if len(records) != 10*len(codecs) {
+				t.Fatalf("franz-go reads %d records, want %d", len(records), 10*len(codecs))
+			}
+			for i, r := range records {
+				if key, want := string(r.Key), fmt.Sprintf("%s-%d", codecs[i/10], i%10); key != want {
+					t.Errorf("franz-go reads %q at offset %d, want %q", key, i, want)
+				}
 			}
 			t.Logf("%s", out)
 		})
