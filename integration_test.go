@@ -3,8 +3,11 @@ package minibroker_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -274,6 +277,7 @@ func TestClients(t *testing.T) {
 	warm(t, s.Bootstrap)
 	t.Run("kafka-python speaks the protocol of old brokers", func(t *testing.T) { t.Parallel(); testOldProtocols(t, s) })
 	t.Run("franz-go", func(t *testing.T) { t.Parallel(); testFranz(t, s) })
+	t.Run("case Q: not a Kafka client", func(t *testing.T) { t.Parallel(); testStrangers(t, s) })
 	t.Run("kcat", func(t *testing.T) { t.Parallel(); testKcat(t, s) })
 }
 
@@ -352,4 +356,25 @@ func testOldProtocols(t *testing.T, s *harness.Server) {
 // freeTopic returns a topic name that no other test uses.
 func freeTopic(t *testing.T) string {
 	return strings.Trim(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(t.Name(), "-"), "-")
+}
+
+// testStrangers has a browser and a TLS client call at the Kafka port.
+func testStrangers(t *testing.T, s *harness.Server) {
+	if harness.Reference() != "" {
+		t.Skip("Apache Kafka answers them with silence")
+	}
+	resp, err := http.Get("http://" + s.Bootstrap + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(page), "Kafka") || !strings.Contains(string(page), "bootstrap.servers") {
+		t.Errorf("a browser gets %s (%v):\n%s", resp.Status, err, page)
+	}
+	if conn, err := tls.Dial("tcp", s.Bootstrap, &tls.Config{InsecureSkipVerify: true}); err == nil {
+		conn.Close()
+		t.Error("a TLS handshake succeeds on a plaintext port")
+	}
+	s.Await(t, `TLS.*plaintext`)
 }
