@@ -3,8 +3,11 @@ package minibroker_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -274,6 +277,7 @@ func TestClients(t *testing.T) {
 	warm(t, s.Bootstrap)
 	t.Run("kafka-python speaks the protocol of old brokers", func(t *testing.T) { t.Parallel(); testOldProtocols(t, s) })
 	t.Run("franz-go", func(t *testing.T) { t.Parallel(); testFranz(t, s) })
+	t.Run("case Q: not a Kafka client", func(t *testing.T) { t.Parallel(); testStrangers(t, s) })
 	t.Run("kcat", func(t *testing.T) { t.Parallel(); testKcat(t, s) })
 }
 
@@ -307,9 +311,18 @@ func testOldProtocols(t *testing.T, s *harness.Server) {
 				t.Skip("Apache Kafka 4 has dropped Produce v0-v2 and Fetch v0-v3 (KIP-896)")
 			}
 			env, _ := venv.KafkaPython(t, c.kafkaPython)
+			ctx := timeout(t)
+			// What a new client wrote is read by the old one, and the other way round.
+			topic, written := freeTopic(t), freeTopic(t)+"-new"
+			producer := newClient(t, s.Bootstrap, kgo.DefaultProduceTopic(written), kgo.AllowAutoTopicCreation(), kgo.ProducerBatchCompression(kgo.Lz4Compression()))
+			for i := range 10 {
+				r := &kgo.Record{Value: strconv.AppendInt(nil, int64(i), 10), Headers: []kgo.RecordHeader{{Key: "new", Value: []byte("header")}}}
+				if err := producer.ProduceSync(ctx, r).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+			}
 			codecs := []string{"none", "gzip", "snappy", "lz4"}
-			args := []string{"test/clients/roundtrip.py", "--bootstrap", s.Bootstrap,
-				"--topic", "old-" + strings.Trim(c.kafkaPython, ".*") + "-" + c.api}
+			args := []string{"test/clients/roundtrip.py", "--bootstrap", s.Bootstrap, "--topic", topic, "--read", written}
 			if c.api != "" {
 				args = append(args, "--api-version", c.api)
 			} else {
@@ -318,9 +331,22 @@ func testOldProtocols(t *testing.T, s *harness.Server) {
 			for _, codec := range codecs {
 				args = append(args, "--codec", codec)
 			}
-			out, err := exec.CommandContext(timeout(t), env.Python, args...).CombinedOutput()
+			out, err := exec.CommandContext(ctx, env.Python, args...).CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
+			}
+			end, err := kadm.NewClient(producer).ListEndOffsets(ctx, topic)
+			if err != nil {
+				t.Fatal(err)
+			}
+			records := readPartitions(t, topic, 1, end, func(o ...kgo.Opt) *kgo.Client { return newClient(t, s.Bootstrap, o...) })[0]
+			if len(records) != 10*len(codecs) {
+				t.Fatalf("franz-go reads %d records, want %d", len(records), 10*len(codecs))
+			}
+			for i, r := range records {
+				if key, want := string(r.Key), fmt.Sprintf("%s-%d", codecs[i/10], i%10); key != want {
+					t.Errorf("franz-go reads %q at offset %d, want %q", key, i, want)
+				}
 			}
 			t.Logf("%s", out)
 		})
@@ -330,4 +356,25 @@ func testOldProtocols(t *testing.T, s *harness.Server) {
 // freeTopic returns a topic name that no other test uses.
 func freeTopic(t *testing.T) string {
 	return strings.Trim(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(t.Name(), "-"), "-")
+}
+
+// testStrangers has a browser and a TLS client call at the Kafka port.
+func testStrangers(t *testing.T, s *harness.Server) {
+	if harness.Reference() != "" {
+		t.Skip("Apache Kafka answers them with silence")
+	}
+	resp, err := http.Get("http://" + s.Bootstrap + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	page, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(page), "Kafka") || !strings.Contains(string(page), "bootstrap.servers") {
+		t.Errorf("a browser gets %s (%v):\n%s", resp.Status, err, page)
+	}
+	if conn, err := tls.Dial("tcp", s.Bootstrap, &tls.Config{InsecureSkipVerify: true}); err == nil {
+		conn.Close()
+		t.Error("a TLS handshake succeeds on a plaintext port")
+	}
+	s.Await(t, `TLS.*plaintext`)
 }

@@ -1,7 +1,8 @@
 """kafka-python against one broker: lists, produces, consumes in a group. Prints one JSON object; a failure is a Python
 traceback and exit status 1.
 
-Options: --bootstrap HOST:PORT --topic T, --api-version 0.10, --codec gzip (repeatable), --admin, --count N.
+Options: --bootstrap HOST:PORT --topic T, --api-version 0.10, --codec gzip (repeatable), --admin, --count N, and --read T,
+a topic whose values must be "0", "1", ... to N-1.
 """
 import argparse
 import json
@@ -16,6 +17,7 @@ p.add_argument("--topic", required=True)
 p.add_argument("--api-version")
 p.add_argument("--codec", action="append")
 p.add_argument("--admin", action="store_true", help="list the topics with KafkaAdminClient first, as the notebook does")
+p.add_argument("--read", help="a topic that another client wrote")
 p.add_argument("--count", type=int, default=10)
 a = p.parse_args()
 
@@ -73,13 +75,23 @@ for i, (m, (key, value, more)) in enumerate(zip(got, sent)):
     assert (m.key, m.value) == (key, value), "message %d came back as %r" % (i, m)
     if "timestamp_ms" in more:
         assert m.timestamp == more["timestamp_ms"], "timestamp of message %d is %r" % (i, m.timestamp)
-    if "headers" in more:
+    # 2.0 compares (0, 11) with (0, 11, 0), finds it older, and fetches by a version that has no headers yet.
+    if "headers" in more and not (version == (0, 11) and kafka.__version__.startswith("2.0")):
         assert list(m.headers) == more["headers"], "headers of message %d are %r" % (i, m.headers)
 if group:
     consumer.commit()
     committed = consumer.committed(TopicPartition(a.topic, 0))
     assert committed == len(sent), "committed %r, want %d" % (committed, len(sent))
 consumer.close()
+
+if a.read:
+    consumer = KafkaConsumer(auto_offset_reset="earliest", consumer_timeout_ms=30000, **common)
+    consumer.assign([TopicPartition(a.read, 0)])
+    for i in range(a.count):
+        m = next(consumer)
+        assert (m.offset, m.value) == (i, b"%d" % i), "message %d of %s is %r" % (i, a.read, m)
+    consumer.close()
+
 result["messages"] = len(got)
 result["seconds"] = round(time.time() - begin, 2)
 print(json.dumps(result))

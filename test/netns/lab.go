@@ -123,17 +123,39 @@ func (l *Lab) plug(m *Machine, veth, ip string) {
 	m.ip("route add default via " + GatewayIP)
 }
 
-// Publish forwards a port of the host to a port of the broker's container, for connections from the host itself and
-// from the LAN.
+// Publish forwards a port of the host to a port of the broker's container, for connections from the host itself, from
+// the LAN, and from containers that dial the host (the broker then sees the host, as behind an engine's proxy).
 func (l *Lab) Publish(hostPort, brokerPort string) {
 	l.t.Helper()
-	rules := fmt.Sprintf(`
+	l.nft(fmt.Sprintf(`
 table ip publish%[1]s {
 	chain prerouting { type nat hook prerouting priority -100; fib daddr type local tcp dport %[1]s dnat to %[2]s:%[3]s; }
 	chain output { type nat hook output priority -100; fib daddr type local tcp dport %[1]s dnat to %[2]s:%[3]s; }
-	chain postrouting { type nat hook postrouting priority 100; ip saddr 127.0.0.0/8 oifname "br0" masquerade; }
+	chain postrouting {
+		type nat hook postrouting priority 100;
+		ip saddr 127.0.0.0/8 oifname "br0" masquerade;
+		ip saddr %[4]s ct status dnat masquerade;
+	}
 }
-`, hostPort, BrokerIP, brokerPort)
+`, hostPort, BrokerIP, brokerPort, GatewayIP+"/16"))
+}
+
+// Service gives the broker a second address for the machine on the LAN, which then also has a route to the containers:
+// a cluster's service address, and a node of that cluster.
+func (l *Lab) Service(ip string) {
+	l.t.Helper()
+	for _, to := range []string{ip, BrokerIP} {
+		l.LAN.ip("route add " + to + " via " + HostLANIP)
+	}
+	l.nft(fmt.Sprintf(`
+table ip service {
+	chain prerouting { type nat hook prerouting priority -100; ip daddr %s dnat to %s; }
+}
+`, ip, BrokerIP))
+}
+
+func (l *Lab) nft(rules string) {
+	l.t.Helper()
 	cmd := l.Host.Command(l.t.Context(), "nft", "-f", "-")
 	cmd.Stdin = strings.NewReader(rules)
 	run(l.t, cmd)

@@ -162,6 +162,16 @@ func TestCaseF_TheHostAndAContainerAtOnce(t *testing.T) {
 	told(t, lab.Host, "127.0.0.1:9092", "localhost:9092")
 }
 
+func TestCaseG_AContainerThroughTheHostsAddress(t *testing.T) {
+	t.Parallel()
+	lab := netns.New(t)
+	lab.Publish("9092", "9092")
+	s := lab.Broker.Start(anywhere...)
+	mustBeNotReady(t, lab.Client, netns.GatewayIP+":9092")
+	s.Await(t, `kafka-python.*`+netns.GatewayIP+`.*localhost:9092.*this container's name`)
+	mustWork(t, lab.Client, "broker:9092", "g")
+}
+
 func TestCaseH_AnotherMachineOnTheLAN(t *testing.T) {
 	t.Parallel()
 	lab := netns.New(t)
@@ -213,6 +223,16 @@ func TestCaseK_APortForwardFromAnotherNumber(t *testing.T) {
 	mustWork(t, lab.Client, "broker:9092", "k-inside")
 }
 
+func TestCaseL_AServiceAddressInACluster(t *testing.T) {
+	t.Parallel()
+	const service = "10.96.0.10"
+	lab := netns.New(t)
+	lab.Service(service)
+	lab.Broker.Start(anywhere...)
+	told(t, lab.LAN, service+":9092", netns.BrokerIP+":9092")
+	mustWork(t, lab.LAN, service+":9092", "l")
+}
+
 func TestAdvertiseRulesAreTriedInOrder(t *testing.T) {
 	t.Parallel()
 	lab := netns.New(t)
@@ -261,6 +281,7 @@ while True:
 		{"a container by name", lab.Client, "broker:9092", netns.ClientIP},
 		{"the host by its loopback", lab.Host, "127.0.0.1:19092", netns.GatewayIP},
 		{"the host by the container's address", lab.Host, netns.BrokerIP + ":9092", netns.GatewayIP},
+		{"a container through the host", lab.Client, netns.GatewayIP + ":19092", netns.GatewayIP},
 		{"the host knows no name broker", lab.Host, "broker:9092", ""},
 		{"nothing is published at 9092", lab.Host, "127.0.0.1:9092", ""},
 		{"the LAN through the published port", lab.LAN, netns.HostLANIP + ":19092", netns.LANIP},

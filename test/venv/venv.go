@@ -164,6 +164,6 @@ func KafkaPython(t testing.TB, version string) (Venv, Interpreter) {
 		maxMinor = 11
 	}
 	python := Find(t, maxMinor)
-	base := Make(t, python, Venv{}, "ipykernel", "nbclient", "nbformat", "python-snappy", "lz4", "zstandard", "six")
+	base := Make(t, python, Venv{}, "ipykernel", "nbclient", "nbformat", "python-snappy", "lz4", "xxhash", "zstandard", "six")
 	return Make(t, python, base, "kafka-python=="+version), python
 }
