@@ -137,14 +137,14 @@ func TestTheImageServesTheCoursesLayout(t *testing.T) {
 	}
 	runs := all(build, "RUN")
 	words := strings.Fields(runs[len(runs)-1])
-	env, words := words[:1], words[1:]
+	env, words := words[0], words[1:]
 	i := slices.Index(words, "-o")
 	if words[0] != "go" || i < 0 {
 		t.Fatalf("the last RUN is no go build: %v", words)
 	}
 	binary := filepath.Join(root, words[i+1])
 	words[i+1] = binary
-	runGo(t, append(env, "GOOS=linux", "GOARCH="+runtime.GOARCH), words[1:]...)
+	runGo(t, []string{env, "GOOS=linux", "GOARCH=" + runtime.GOARCH}, words[1:]...)
 	checkStatic(t, binary)
 
 	entry := strings.Trim(all(image, "ENTRYPOINT")[0], `[]"`)

@@ -29,7 +29,7 @@ import (
 // startTimeout is how long a broker may take to print its bootstrap line; Apache Kafka on two busy cores is the slow case.
 const startTimeout = 90 * time.Second
 
-// stopTimeout is how long it may take to end after SIGTERM before it is killed and the test fails.
+// stopTimeout is how long it may take to end after the signal before it is killed and the test fails.
 const stopTimeout = 30 * time.Second
 
 // Need ends the test when something outside the project is missing: skipped on a developer's machine, failed under
@@ -113,6 +113,8 @@ type Options struct {
 	Wrap []string
 	// Command is the whole command line in place of the binary and Args, for tests of what the docs say.
 	Command []string
+	// Interrupt stops it as Ctrl-C does, and not with SIGTERM (which go run does not hand on).
+	Interrupt bool
 }
 
 // Server is a running broker process.
@@ -121,6 +123,7 @@ type Server struct {
 	Pid       int    // of the process that was started (a wrapper that execs keeps the pid)
 
 	cmd  *exec.Cmd
+	stop syscall.Signal
 	done chan struct{} // closed when the process has ended and all its output was read
 	err  error         // why it ended; valid after done
 
@@ -172,7 +175,10 @@ func command(t testing.TB, o Options) []string {
 }
 
 func start(o Options, argv []string) (*Server, error) {
-	s := &Server{done: make(chan struct{}), changed: make(chan struct{})}
+	s := &Server{done: make(chan struct{}), changed: make(chan struct{}), stop: syscall.SIGTERM}
+	if o.Interrupt {
+		s.stop = syscall.SIGINT
+	}
 	s.cmd = exec.Command(argv[0], argv[1:]...)
 	s.cmd.Env = append(os.Environ(), o.Env...)
 	s.cmd.Dir = Root()
@@ -184,6 +190,7 @@ func start(o Options, argv []string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	lead(s.cmd)
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -205,7 +212,7 @@ func start(o Options, argv []string) (*Server, error) {
 	}
 	m, err := s.await(ctx, pattern)
 	if err != nil {
-		_ = s.cmd.Process.Kill()
+		signal(s.cmd, syscall.SIGKILL)
 		<-s.done
 		return nil, fmt.Errorf("%s: no line with its address (%w); it printed:\n%s", argv[0], err, s.Output())
 	}
@@ -281,30 +288,45 @@ func (s *Server) await(ctx context.Context, pattern *regexp.Regexp) ([]string, e
 	}
 }
 
-// Stop ends the broker with SIGTERM and waits for it. Called again it does nothing.
+// Stop ends the broker with SIGTERM, or the signal that Options say, and waits for it. Called again it does nothing.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
-	select {
-	case <-s.done:
-	default:
-		_ = s.cmd.Process.Signal(syscall.SIGTERM)
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		defer cancel()
-		select {
-		case <-s.done:
-		case <-ctx.Done():
-			_ = s.cmd.Process.Signal(syscall.SIGQUIT) // prints its goroutines
+	if !s.ends(0) {
+		signal(s.cmd, s.stop)
+	}
+	if !s.ends(stopTimeout) {
+		signal(s.cmd, syscall.SIGABRT) // makes it print its goroutines
+		if !s.ends(5 * time.Second) {
+			signal(s.cmd, syscall.SIGKILL)
 			<-s.done
-			t.Errorf("the broker did not end within %v of SIGTERM; it printed:\n%s", stopTimeout, s.Output())
-			return
 		}
+		t.Errorf("the broker did not end within %v of %v; it printed:\n%s", stopTimeout, s.stop, s.Output())
+		return
 	}
 	var exit *exec.ExitError
-	if errors.As(s.err, &exit) && Reference() == "" {
+	// Of go run nothing can be told: after Ctrl-C its own status is 1.
+	if errors.As(s.err, &exit) && Reference() == "" && s.stop == syscall.SIGTERM {
 		t.Errorf("the broker ended with %v, want a clean stop; it printed:\n%s", s.err, s.Output())
 	}
 	if out := s.Output(); strings.Contains(out, "WARNING: DATA RACE") || strings.Contains(out, "panic") {
 		t.Errorf("the broker reported a race or a panic:\n%s", out)
+	}
+}
+
+// ends waits for the process to end.
+func (s *Server) ends(within time.Duration) bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	select {
+	case <-s.done:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

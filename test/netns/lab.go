@@ -14,8 +14,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -50,7 +52,21 @@ type Machine struct {
 	proxy string // path of the unix socket that Dial uses, "" until then
 }
 
-var labs atomic.Int64
+var (
+	labs  atomic.Int64
+	sweep sync.Once
+)
+
+// removeLeftOvers removes the namespaces of test processes that were killed before they could.
+func removeLeftOvers() {
+	out, _ := exec.Command("ip", "netns", "list").Output()
+	for _, m := range regexp.MustCompile(`(?m)^mb(\d+)-\d+-\w+`).FindAllSubmatch(out, -1) {
+		if _, err := os.Stat("/proc/" + string(m[1])); err != nil {
+			_ = exec.Command("ip", "netns", "del", string(m[0])).Run()
+			_ = os.RemoveAll("/etc/netns/" + string(m[0]))
+		}
+	}
+}
 
 // New makes a lab. Where namespaces are not permitted the test is skipped, or fails under CI=true.
 func New(t testing.TB) *Lab {
@@ -59,6 +75,7 @@ func New(t testing.TB) *Lab {
 	harness.Need(t, os.Geteuid() == 0, "network namespaces need root")
 	harness.NeedTool(t, "ip", "iproute2")
 	harness.NeedTool(t, "nft", "nftables")
+	sweep.Do(removeLeftOvers)
 	// The name has the process's id: it is unique on the machine, and tells whose it is if a killed test leaves it.
 	l := &Lab{t: t, id: fmt.Sprintf("mb%d-%d", os.Getpid(), labs.Add(1)), dir: t.TempDir()}
 	first := l.machine("host")
