@@ -130,6 +130,14 @@ var configScripts = []script{
 	)},
 	{name: "describe broker configs", key: kmsg.DescribeConfigs, from: 4, steps: []step{
 		{name: "all", ask: describe(brokerResource, "node", nil)},
+		{name: "set an unknown key", ask: alter(brokerResource, "node", op{"no.such", set, val("1")})},
+		{name: "it shows", ask: describe(brokerResource, "node", []string{"no.such"}), until: func(resp kmsg.Response) bool {
+			return len(resp.(*kmsg.DescribeConfigsResponse).Resources[0].Configs) == 1
+		}},
+		{name: "delete it", ask: alter(brokerResource, "node", op{"no.such", del, nil})},
+		{name: "it is gone", ask: describe(brokerResource, "node", []string{"no.such"}), until: func(resp kmsg.Response) bool {
+			return len(resp.(*kmsg.DescribeConfigsResponse).Resources[0].Configs) == 0
+		}},
 	}},
 	{name: "incremental alter configs", key: kmsg.IncrementalAlterConfigs, steps: join(
 		topics(spec{"t", 1, nil}),
@@ -181,7 +189,6 @@ var configScripts = []script{
 			{name: "listeners as the cluster's default", ask: alter(brokerResource, "", op{"listeners", set, val("PLAINTEXT://:1")})},
 			{name: "broker 99", ask: alter(brokerResource, "99", op{"log.retention.ms", set, val("1")})},
 			{name: "broker abc", ask: alter(brokerResource, "abc", op{"log.retention.ms", set, val("1")})},
-			{name: "unknown key of a broker", ask: alter(brokerResource, "node", op{"no.such", set, val("1")})},
 			{name: "type 77", ask: alter(77, "x", op{"a", set, val("1")})},
 			{name: "type 0", ask: alter(0, "x", op{"a", set, val("1")})},
 			{name: "nothing", ask: req(func(*actor, *kmsg.IncrementalAlterConfigsRequest) {})},
@@ -203,7 +210,7 @@ var configScripts = []script{
 			{name: "same key twice", ask: alterAll(topicResource, "t", op{name: "retention.ms", value: val("1000000")}, op{name: "retention.ms", value: val("2000000")})},
 			{name: "unknown topic", ask: alterAll(topicResource, "nope", op{name: "retention.ms", value: val("1")})},
 			{name: "empty topic name", ask: alterAll(topicResource, "", op{name: "retention.ms", value: val("1")})},
-			{name: "same resource twice", ask: req(func(x *actor, r *kmsg.AlterConfigsRequest) {
+			{name: "same resource twice", silent: true, on: "twice", ask: req(func(x *actor, r *kmsg.AlterConfigsRequest) {
 				*r = *alterAll(topicResource, "t", op{name: "retention.ms", value: val("1")})(x).(*kmsg.AlterConfigsRequest)
 				r.Resources = append(r.Resources, r.Resources[0])
 			})},
@@ -211,6 +218,7 @@ var configScripts = []script{
 			{name: "all at their defaults", until: shows("retention.ms", "604800000"), ask: describe(topicResource, "t", []string{"retention.ms", "max.message.bytes"})},
 			{name: "node.id", ask: alterAll(brokerResource, "node", op{name: "node.id", value: val("7")})},
 			{name: "broker 99", ask: alterAll(brokerResource, "99", op{name: "log.retention.ms", value: val("1")})},
+			{name: "broker abc", ask: alterAll(brokerResource, "abc", op{name: "log.retention.ms", value: val("1")})},
 			{name: "type 77", ask: alterAll(77, "x", op{name: "a", value: val("1")})},
 		},
 	)},

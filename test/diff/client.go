@@ -27,6 +27,8 @@ const (
 var (
 	errClosed = errors.New("closed")
 	errSilent = errors.New("no answer")
+	// errStrange is text or a TLS record, say.
+	errStrange = errors.New("something that is no answer")
 )
 
 // conn is a connection to a server. Its answers may be read later than its
@@ -75,7 +77,7 @@ func (c *conn) read(id int32, within time.Duration) ([]byte, error) {
 		}
 		size := int32(binary.BigEndian.Uint32(head[:]))
 		if size < 4 || size > 1<<28 {
-			return nil, fmt.Errorf("an answer of %d bytes", size)
+			return nil, errStrange
 		}
 		body := make([]byte, size-4)
 		if _, err := io.ReadFull(c.r, body); err != nil {

@@ -18,15 +18,27 @@ type difference struct {
 	ref, sub     string // values; absent where the field is not there
 }
 
-const absent = "(absent)"
+const (
+	absent   = "(absent)"
+	answered = "(answer)"
+)
 
-// compare returns the differences of one run of a script.
+// compare returns the differences of one run of a script. Where an answer or
+// an element of a list is missing on one side, that is the whole difference.
 func compare(script string, version int16, ref, sub []seen) []difference {
 	var out []difference
-	for i := range ref {
+	steps := make(map[string][]line)
+	for _, s := range ref {
+		steps[s.step] = s.lines
+	}
+	for i := range sub {
+		lines, ok := steps[sub[i].step]
+		if !ok {
+			lines = []line{{answered, "not recorded"}}
+		}
 		var paths []string
 		values := make(map[string][2]string)
-		for side, lines := range [2][]line{ref[i].lines, sub[i].lines} {
+		for side, lines := range [2][]line{lines, sub[i].lines} {
 			for _, l := range lines {
 				v, ok := values[l.path]
 				if !ok {
@@ -37,13 +49,45 @@ func compare(script string, version int16, ref, sub []seen) []difference {
 				values[l.path] = v
 			}
 		}
+		var missing []string // prefixes of paths that are told of already
+		told := func(path string) bool {
+			return slices.ContainsFunc(missing, func(m string) bool { return strings.HasPrefix(path, m) })
+		}
+		slices.SortFunc(paths, byDepth)
 		for _, p := range paths {
-			if v := values[p]; v[0] != v[1] {
-				out = append(out, difference{script, ref[i].step, version, p, v[0], v[1]})
+			v := values[p]
+			if v[0] == v[1] || told(p) {
+				continue
 			}
+			switch {
+			case p == answered:
+				missing = append(missing, "")
+			case v[0] == there || v[1] == there:
+				list := p[:strings.LastIndex(p, "[")]
+				missing = append(missing, p+".", list+elements)
+			}
+			out = append(out, difference{script, sub[i].step, version, p, v[0], v[1]})
 		}
 	}
 	return out
+}
+
+// byDepth puts the answer first, and an element before what is in it and
+// before its list's order.
+func byDepth(a, b string) int {
+	depth := func(p string) int {
+		switch {
+		case p == answered:
+			return -1
+		case strings.HasSuffix(p, elements):
+			return 2*strings.Count(p, ".") + 1
+		}
+		return 2 * strings.Count(p, ".")
+	}
+	if d := depth(a) - depth(b); d != 0 {
+		return d
+	}
+	return strings.Compare(a, b)
 }
 
 // meant is a row of the table of differences that are meant. In script, step,
@@ -52,7 +96,9 @@ type meant struct {
 	script, step, path string
 	from, to           int16 // versions; to 0 means the newest
 	ref, sub           string
-	why                string // who is right, and by what
+	// why says who is right and by what; for Apache Kafka it is the first
+	// cell of a row of docs/differences.md.
+	why string
 }
 
 func (m *meant) covers(d *difference) bool {

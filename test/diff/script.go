@@ -36,7 +36,8 @@ type step struct {
 	// ask makes the request; its version is set by the engine.
 	ask func(*actor) kmsg.Request
 	// raw makes a whole frame instead, for what ask can't express: the size
-	// is included. The answer is read as one to what ask makes.
+	// is included. It goes over a connection of its own, and the answer is
+	// read as one to what ask makes.
 	raw func(x *actor, correlationID int32) []byte
 	// at is a fixed version to send, for a step of another API.
 	at *int16
@@ -45,7 +46,8 @@ type step struct {
 	answerIn *int16
 	// on names the connection; "" is the script's main one.
 	on string
-	// silent: no answer is expected, and a short wait must show none.
+	// silent: a server that acts as it should does not answer; a short wait
+	// shows it.
 	silent bool
 	// later: the answer is read by a step whose get is this step's name.
 	later bool
@@ -176,16 +178,17 @@ func (x *actor) step(sc *script, st *step) []line {
 			continue
 		}
 		if err != nil {
-			return []line{{"(answer)", err.Error()}}
+			return []line{{answered, err.Error()}}
 		}
 		if resp == nil {
-			return []line{{"(answer)", "to be read later"}}
+			return []line{{answered, "to be read later"}}
 		}
 		x.learn(st, resp)
+		lines := x.view.lines(st.name, resp, extra, st.mine) // names ids, if nothing else
 		if st.hidden {
 			return nil
 		}
-		return x.view.lines(st.name, resp, extra, st.mine)
+		return lines
 	}
 }
 
@@ -197,11 +200,15 @@ func (x *actor) exchange(sc *script, st *step) (kmsg.Response, int, error) {
 		}
 		return x.receive(p, patience)
 	}
-	c, err := x.conn(st.on)
+	on := st.on
+	if st.raw != nil {
+		on = st.name // whatever it does to the connection, it is alone there
+	}
+	c, err := x.conn(on)
 	if err != nil {
 		return nil, 0, err
 	}
-	p := pending{on: st.on, req: st.ask(x)}
+	p := pending{on: on, req: st.ask(x)}
 	p.req.SetVersion(x.versionFor(sc, st, p.req.Key()))
 	if st.raw != nil {
 		c.last++
@@ -211,7 +218,7 @@ func (x *actor) exchange(sc *script, st *step) (kmsg.Response, int, error) {
 		p.id, err = c.send(p.req)
 	}
 	if err != nil {
-		x.drop(st.on)
+		x.drop(on)
 		return nil, 0, err
 	}
 	if st.answerIn != nil {
@@ -221,11 +228,14 @@ func (x *actor) exchange(sc *script, st *step) (kmsg.Response, int, error) {
 		x.pending[st.name] = p
 		return nil, 0, nil
 	}
-	within := patience
 	if st.silent {
-		within = silence
+		return x.receive(p, silence)
 	}
-	return x.receive(p, within)
+	resp, extra, err := x.receive(p, patience)
+	if errors.Is(err, errSilent) {
+		x.drop(on) // Kafka reads no further until it has answered
+	}
+	return resp, extra, err
 }
 
 func (x *actor) receive(p pending, within time.Duration) (kmsg.Response, int, error) {
@@ -299,6 +309,7 @@ func (x *actor) learnID(topic string, id [16]byte) {
 	x.ids[topic] = id
 	if short, ok := x.view.names[topic]; ok {
 		x.view.opaque[string(id[:])] = "<id of " + short + ">"
+		x.view.topics[id] = short
 	}
 }
 

@@ -24,16 +24,17 @@ const (
 )
 
 // run makes names new for every run, so that a server can be used again.
-var run = strconv.FormatInt(time.Now().UnixNano()%(36*36*36*36*36), 36)
+var run = fmt.Sprintf("%05s", strconv.FormatInt(time.Now().UnixNano()%(36*36*36*36*36), 36))
 
 // base is the timestamp of the scripts' first records: recent enough not to
 // be retained away, and whole hours before now, so that it can't be mistaken
 // for a timestamp that a server gave.
 var base = time.Now().Add(-3 * time.Hour).Truncate(time.Hour).UnixMilli()
 
-// target is a server.
+// target is a server, or what one answered once.
 type target struct {
 	name, addr string
+	recorded   *recording // nil for a server
 	port       int32
 	nodeID     int32
 	cluster    string
@@ -130,6 +131,14 @@ func connect(name, addr string) (*target, error) {
 
 // pair is two servers: ref is taken to be right unless the table says so.
 type pair struct{ ref, sub *target }
+
+// play runs a script against a server, or looks up what one answered.
+func (t *target) play(p *pair, sc *script, version int16) []seen {
+	if t.recorded != nil {
+		return t.recorded.script(sc.name, version)
+	}
+	return newActor(t, p, sc, version).play(sc)
+}
 
 // versions are those of an API that both servers and kmsg have.
 func (p *pair) versions(key int16) (oldest, newest int16, ok bool) {

@@ -18,6 +18,11 @@ import (
 // in which what must differ between two servers (ids, ports, the clock) has a
 // name instead.
 
+const (
+	there    = "(there)" // the value of an element of a list
+	elements = ".(elements)"
+)
+
 // line is one field of an answer.
 type line struct{ path, value string }
 
@@ -26,19 +31,20 @@ type line struct{ path, value string }
 type view struct {
 	target *target
 	suffix string
-	names  map[string]string // full name -> $short
-	opaque map[string]string // value -> its name
+	names  map[string]string   // full name -> $short
+	opaque map[string]string   // value -> its name
+	topics map[[16]byte]string // topic id -> $short
 	step   string
 	out    []line
 }
 
 func newView(t *target, suffix string) *view {
-	return &view{target: t, suffix: suffix, names: make(map[string]string), opaque: make(map[string]string)}
+	return &view{target: t, suffix: suffix, names: make(map[string]string), opaque: make(map[string]string), topics: make(map[[16]byte]string)}
 }
 
 func (v *view) lines(step string, resp kmsg.Response, extra int, mine []string) []line {
 	v.step, v.out = step, nil
-	v.add("(answer)", "yes")
+	v.add(answered, "yes")
 	if extra != 0 {
 		v.add("(bytes beyond the answer)", strconv.Itoa(extra))
 	}
@@ -115,12 +121,13 @@ func (v *view) list(path, kind string, f reflect.Value, mine bool) {
 			key = fmt.Sprintf("%s again %d", key, count[key]-1)
 		}
 		order = append(order, key)
+		v.add(path+"["+key+"]", there)
 		v.fields(path+"["+key+"]", kind, e, nil)
 	}
 	if _, free := unordered[kind]; free {
 		slices.Sort(order)
 	}
-	v.add(path+".(elements)", strings.Join(order, ", "))
+	v.add(path+elements, strings.Join(order, ", "))
 }
 
 // identities are the fields that tell the elements of a list apart, most
@@ -157,8 +164,8 @@ func (v *view) identity(e reflect.Value) string {
 			if id == [16]byte{} {
 				continue
 			}
-			if known := v.known(string(id[:])); known != "" {
-				return known
+			if short, ok := v.topics[id]; ok {
+				return short
 			}
 		default:
 			return v.value("", name, f)
@@ -210,7 +217,7 @@ func (v *view) id(path, value string) string {
 
 var (
 	uuids  = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
-	millis = regexp.MustCompile(`\b1[0-9]{12}\b`)
+	millis = regexp.MustCompile(`\b1[0-9]{12}\b|-92233[0-9]{14}\b`)
 )
 
 func (v *view) text(path, s string) string {
@@ -264,6 +271,8 @@ func (v *view) number(path, name string, n int64) string {
 		return errorName(int16(n))
 	case nodes[name] && n == int64(v.target.nodeID):
 		return "$node"
+	case name == "FinalizedFeaturesEpoch" && n >= 0:
+		return "some epoch" // an offset in the log of metadata
 	case name == "Port" && n == int64(v.target.port):
 		return "$port"
 	case (name == "SessionID" && n != 0) || (name == "ProducerID" && n >= 0):
