@@ -176,8 +176,8 @@ func joinGroup(group string, edit func(x *actor, r *kmsg.JoinGroupRequest)) func
 		r.SessionTimeoutMillis, r.RebalanceTimeoutMillis = 30000, 30000
 		r.ProtocolType = "consumer"
 		r.Protocols = []kmsg.JoinGroupRequestProtocol{
-			{Name: "range", Metadata: subscription("t" + x.suffix)},
-			{Name: "roundrobin", Metadata: subscription("t" + x.suffix)},
+			{Name: "range", Metadata: subscription(x.name("t"))},
+			{Name: "roundrobin", Metadata: subscription(x.name("t"))},
 		}
 		if edit != nil {
 			edit(x, r)

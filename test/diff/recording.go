@@ -25,9 +25,17 @@ func newRecording(serves map[int16][2]int16) *recording {
 
 func (r *recording) script(name string, version int16) []seen { return r.answers[name][version] }
 
-// value is one line of an answer; absent if there is none.
+// value is one line of the answer to the difference's version, or to the
+// nearest one that was recorded; absent if there is none.
 func (r *recording) value(d *difference) string {
-	for _, s := range r.answers[d.script][d.version] {
+	versions := r.answers[d.script]
+	nearest, best := int16(0), int16(-1)
+	for v := range versions {
+		if gap := max(v-d.version, d.version-v); best < 0 || gap < best {
+			nearest, best = v, gap
+		}
+	}
+	for _, s := range versions[nearest] {
 		if s.step != d.step {
 			continue
 		}

@@ -170,7 +170,7 @@ type seen struct {
 }
 
 func (x *actor) step(sc *script, st *step) []line {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(x.target.settles)
 	for {
 		resp, extra, err := x.exchange(sc, st)
 		if st.until != nil && (err != nil || !st.until(resp)) && time.Now().Before(deadline) {

@@ -35,15 +35,17 @@ var base = time.Now().Add(-3 * time.Hour).Truncate(time.Hour).UnixMilli()
 type target struct {
 	name, addr string
 	recorded   *recording // nil for a server
-	port       int32
-	nodeID     int32
-	cluster    string
-	serves     map[int16][2]int16
+	// settles is how long a change may take to show after it was answered.
+	settles time.Duration
+	port    int32
+	nodeID  int32
+	cluster string
+	serves  map[int16][2]int16
 }
 
 // connect asks a server who it is and waits until its coordinators work.
 func connect(name, addr string) (*target, error) {
-	t := &target{name: name, addr: addr, serves: make(map[int16][2]int16)}
+	t := &target{name: name, addr: addr, settles: 200 * time.Millisecond, serves: make(map[int16][2]int16)}
 	c, err := dial(addr)
 	if err != nil {
 		return nil, err

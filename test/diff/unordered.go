@@ -8,6 +8,7 @@ var unordered = map[string]string{
 	"ListGroups.Groups":                 "Apache Kafka's order is that of a hash table",
 	"DescribeGroups.Groups.Members":     "Apache Kafka's order is that of a hash table",
 	"JoinGroup.Members":                 "Apache Kafka's order is that of a hash table",
+	"Metadata.Topics.Partitions":        "Apache Kafka's order is that of a hash table",
 	"Metadata.Topics":                   "Apache Kafka gives those that exist first, in a hash table's order",
 	"DeleteGroups.Groups":               "Apache Kafka's order is that of a hash table",
 	"DeleteTopics.Topics":               "Apache Kafka shuffles them, so that nobody relies on an order",
