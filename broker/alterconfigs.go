@@ -13,9 +13,13 @@ import (
 // handleIncrementalAlterConfigs serves IncrementalAlterConfigs v0-v1 (KIP-339).
 func (b *Broker) handleIncrementalAlterConfigs(r *request, req *kmsg.IncrementalAlterConfigsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.IncrementalAlterConfigsResponse)
-	for asked, twice := range eachOnce(req.Resources, func(a *kmsg.IncrementalAlterConfigsRequestResource) string {
-		return resourceKey(a.ResourceType, a.ResourceName)
-	}) {
+	times := make(map[string]int, len(req.Resources))
+	for i := range req.Resources {
+		times[resourceKey(req.Resources[i].ResourceType, req.Resources[i].ResourceName)]++
+	}
+	for i := range req.Resources {
+		asked := &req.Resources[i]
+		twice := times[resourceKey(asked.ResourceType, asked.ResourceName)] > 1
 		ops := make([]config.Op, len(asked.Configs))
 		for i, c := range asked.Configs {
 			ops[i] = config.Op{Name: c.Name, Type: config.OpType(c.Op), Value: c.Value}
@@ -69,6 +73,12 @@ func (b *Broker) alter(n *node, a *alteration, twice bool) *apiError {
 	}
 	switch a.kind {
 	case kmsg.ConfigResourceTypeTopic:
+		if a.name == "" {
+			return fail(kerr.InvalidRequest, "Default topic resources are not allowed.")
+		}
+		if reason := invalidTopicName(a.name); reason != "" {
+			return fail(kerr.InvalidTopicException, "%s", reason)
+		}
 		return b.setTopicConfigs(a.name, a.validateOnly, func(old map[string]string) (map[string]string, *config.Error) {
 			if a.replace {
 				return config.ReplaceTopic(a.ops, b.config.Load())
@@ -77,7 +87,7 @@ func (b *Broker) alter(n *node, a *alteration, twice bool) *apiError {
 		})
 	case kmsg.ConfigResourceTypeBroker:
 		if a.name != "" {
-			if err := checkBrokerName(n, a.name, strconv.Itoa(int(n.id))); err != nil {
+			if err := checkBrokerName(n, "Node", a.name, strconv.Itoa(int(n.id))); err != nil {
 				return err
 			}
 		}
@@ -102,7 +112,7 @@ func (b *Broker) alter(n *node, a *alteration, twice bool) *apiError {
 			return config.AlterClientMetrics(old, a.ops)
 		})
 	}
-	return unsupportedResource(a.kind)
+	return fail(kerr.InvalidRequest, "Unknown resource type %d", a.kind)
 }
 
 // configsOf are the configs set on a resource that is neither topic nor broker.

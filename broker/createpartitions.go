@@ -25,6 +25,9 @@ func (b *Broker) handleCreatePartitions(r *request, req *kmsg.CreatePartitionsRe
 			err = b.addPartitions(asked.Topic, asked.Count, assignment, req.ValidateOnly)
 		}
 		answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
+		if err == errUnknownTopicOrPartition {
+			answer.ErrorMessage = nil // the one error that Kafka gives no text with here
+		}
 		resp.Topics = append(resp.Topics, answer)
 	}
 	return resp, nil

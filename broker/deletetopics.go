@@ -18,13 +18,34 @@ func (b *Broker) handleDeleteTopics(r *request, req *kmsg.DeleteTopicsRequest) (
 		answer := kmsg.NewDeleteTopicsResponseTopic()
 		answer.Topic, answer.TopicID = entry.Topic, entry.TopicID
 		t, err := b.deleteRequested(m, req, entry, twice)
-		if err == nil {
+		if twice && namedBothWays(asked, meant, meant(entry)) {
+			err = errAlsoByID
+		}
+		if err == errAlsoByID {
+			t = m.topic(meant(entry))
+		}
+		if t != nil {
 			answer.Topic, answer.TopicID = &t.name, t.id
 		}
 		answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
 		resp.Topics = append(resp.Topics, answer)
 	}
 	return resp, nil
+}
+
+// errAlsoByID refuses a topic that is named once by name and once by id.
+var errAlsoByID = fail(kerr.InvalidRequest, "The provided topic name maps to an ID that was already supplied.")
+
+// namedBothWays says whether a topic is there by its name and by its id.
+func namedBothWays(asked []kmsg.DeleteTopicsRequestTopic, meant func(*kmsg.DeleteTopicsRequestTopic) string, key string) bool {
+	var byName, byID bool
+	for i := range asked {
+		if meant(&asked[i]) == key {
+			byName = byName || asked[i].Topic != nil
+			byID = byID || asked[i].Topic == nil
+		}
+	}
+	return byName && byID
 }
 
 // meantTopic is the same for two entries that mean one topic, by name or id.

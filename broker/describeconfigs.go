@@ -19,9 +19,14 @@ func (b *Broker) handleDescribeConfigs(r *request, req *kmsg.DescribeConfigsRequ
 		answer := kmsg.NewDescribeConfigsResponseResource()
 		answer.ResourceType, answer.ResourceName = asked.ResourceType, asked.ResourceName
 		entries, err := b.describeResource(r.node, asked.ResourceType, asked.ResourceName)
-		answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
+		// Kafka's text is never null here, and empty without details.
+		var text string
+		if err != nil {
+			answer.ErrorCode, text = err.code, err.message
+		}
+		answer.ErrorMessage = &text
 		for _, e := range entries {
-			if asked.ConfigNames == nil || slices.Contains(asked.ConfigNames, e.Name) {
+			if len(asked.ConfigNames) == 0 || slices.Contains(asked.ConfigNames, e.Name) {
 				answer.Configs = append(answer.Configs, describeConfig(req, &e))
 			}
 		}
@@ -40,14 +45,14 @@ func (b *Broker) describeResource(n *node, kind kmsg.ConfigResourceType, name st
 		}
 		t := b.image.Load().topic(name)
 		if t == nil {
-			return nil, errUnknownTopicOrPartition
+			return nil, &apiError{code: kerr.UnknownTopicOrPartition.Code}
 		}
 		return t.config.Describe(), nil
 	case kmsg.ConfigResourceTypeBroker:
 		if name == "" {
 			return b.config.Load().DescribeClusterDefaults(), nil
 		}
-		if err := checkBrokerName(n, name, "1 or empty string"); err != nil {
+		if err := checkBrokerName(n, "Broker", name, "1 or empty string"); err != nil {
 			return nil, err
 		}
 		return b.config.Load().Describe(), nil
@@ -62,23 +67,20 @@ func (b *Broker) describeResource(n *node, kind kmsg.ConfigResourceType, name st
 		}
 		return config.DescribeClientMetrics(b.controller.configsOf(kind, name)), nil
 	}
-	return nil, unsupportedResource(kind)
+	return nil, errInvalidRequest
 }
 
-// checkBrokerName holds a resource name against the broker asked.
-func checkBrokerName(n *node, name, expected string) *apiError {
+// checkBrokerName holds a resource name against the broker asked. what is
+// Kafka's word for it: it differs between APIs.
+func checkBrokerName(n *node, what, name, expected string) *apiError {
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
-		return fail(kerr.InvalidRequest, "Broker id must be an integer, but it is: %s", name)
+		return fail(kerr.InvalidRequest, "%s id must be an integer, but it is: %s", what, name)
 	}
 	if int32(id) != n.id {
 		return fail(kerr.InvalidRequest, "Unexpected broker id, expected %s, but received %s", expected, name)
 	}
 	return nil
-}
-
-func unsupportedResource(kind kmsg.ConfigResourceType) *apiError {
-	return fail(kerr.InvalidRequest, "Unsupported resource type: %d", kind)
 }
 
 // describeConfig writes one config in the form of the request's version.

@@ -23,6 +23,7 @@ func fail(e *kerr.Error, format string, args ...any) *apiError {
 // (org.apache.kafka.common.protocol.Errors).
 var (
 	errUnknownTopicOrPartition = fail(kerr.UnknownTopicOrPartition, "This server does not host this topic-partition.")
+	errInvalidRequest          = fail(kerr.InvalidRequest, "This most likely occurs because of a request being malformed by the client library or the message was sent to an incompatible broker. See the broker logs for more details.")
 	errUnknownTopicID          = fail(kerr.UnknownTopicID, "This server does not host this topic ID.")
 )
 

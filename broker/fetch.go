@@ -47,6 +47,39 @@ func askedItem(t *kmsg.FetchRequestTopic, p *kmsg.FetchRequestTopicPartition) fe
 	}
 }
 
+// lastOfEach keeps one item per partition: what was asked last, where it was
+// asked first, as Kafka's map of them does. Only odd clients repeat themselves.
+func lastOfEach(items []fetchItem) []fetchItem {
+	const few = 32
+	keyOf := func(it *fetchItem) fetchKey { return fetchKey{it.topic, it.topicID, it.index} }
+	if len(items) <= few {
+		kept := items[:0]
+	next:
+		for i := range items {
+			for j := range kept {
+				if keyOf(&kept[j]) == keyOf(&items[i]) {
+					kept[j] = items[i]
+					continue next
+				}
+			}
+			kept = append(kept, items[i])
+		}
+		return kept
+	}
+	at := make(map[fetchKey]int, len(items))
+	kept := items[:0]
+	for i := range items {
+		k := keyOf(&items[i])
+		if j, repeated := at[k]; repeated {
+			kept[j] = items[i]
+			continue
+		}
+		at[k] = len(kept)
+		kept = append(kept, items[i])
+	}
+	return kept
+}
+
 func (it *fetchItem) key(byID bool) fetchKey {
 	if byID {
 		return fetchKey{id: it.topicID, index: it.index}
@@ -155,6 +188,7 @@ func (f *fetch) enter() (*fetchSession, int16) {
 				f.items = append(f.items, askedItem(t, &t.Partitions[j]))
 			}
 		}
+		f.items = lastOfEach(f.items)
 		return nil, 0
 	}
 	s := sessions.get(req.SessionID)
@@ -414,6 +448,9 @@ func (f *fetch) compose(r *request, sessionID int32) kmsg.Response {
 		t.Partitions = f.partitions[all-len(t.Partitions)-1 : all : all]
 		a.counts = append(a.counts, int32(res.count))
 		leader := t.Partitions[len(t.Partitions)-1].CurrentLeader.LeaderID
+		if f.replica >= 0 {
+			continue // followers learn of leaders elsewhere
+		}
 		if host, port, ok := f.broker.endpoint(r, leader); ok && len(a.Brokers) == 0 {
 			a.Brokers = append(a.Brokers, kmsg.FetchResponseBroker{NodeID: leader, Host: host, Port: port, Rack: r.node.rack})
 		}

@@ -18,11 +18,16 @@ func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequ
 	find := func(key string) (c kmsg.FindCoordinatorResponseCoordinator) {
 		c = kmsg.NewFindCoordinatorResponseCoordinator()
 		c.Key, c.NodeID, c.Port = key, -1, -1
-		if code := refuseCoordinator(req, key); code != 0 {
-			c.ErrorCode = code
-			return c
+		c.ErrorMessage = new(string)
+		switch err := refuseCoordinator(req, key); {
+		case err != nil:
+			c.ErrorCode, c.ErrorMessage = codeAndText(err)
+		default:
+			c.NodeID, c.Host, c.Port = r.node.id, host, port
+			if req.Version < 4 {
+				c.ErrorMessage = &noError
+			}
 		}
-		c.NodeID, c.Host, c.Port = r.node.id, host, port
 		return c
 	}
 	if req.Version >= 4 {
@@ -43,14 +48,20 @@ const (
 	shareCoordinator       = 2 // v6, KIP-932
 )
 
-func refuseCoordinator(req *kmsg.FindCoordinatorRequest, key string) int16 {
+// noError is the text that Kafka gives to v1-v3 when all is well.
+var noError = "NONE"
+
+func refuseCoordinator(req *kmsg.FindCoordinatorRequest, key string) *apiError {
 	switch {
 	case req.CoordinatorType == groupCoordinator, req.CoordinatorType == transactionCoordinator:
-		return 0
-	case req.CoordinatorType == shareCoordinator && req.Version >= 6 && isSharePartitionKey(key):
-		return 0
+		return nil
+	case req.CoordinatorType == shareCoordinator && req.Version >= 4:
+		if req.Version < 6 || !isSharePartitionKey(key) {
+			return &apiError{code: kerr.InvalidRequest.Code}
+		}
+		return nil
 	}
-	return kerr.InvalidRequest.Code
+	return errInvalidRequest
 }
 
 // isSharePartitionKey checks "group:topicId:partition"

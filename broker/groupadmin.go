@@ -47,7 +47,12 @@ func (b *Broker) handleDescribeGroups(r *request, req *kmsg.DescribeGroupsReques
 // handleDeleteGroups serves DeleteGroups v0-v3 (v3: error texts).
 func (b *Broker) handleDeleteGroups(r *request, req *kmsg.DeleteGroupsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.DeleteGroupsResponse)
+	seen := make(map[string]bool, len(req.Groups))
 	for _, id := range req.Groups {
+		if seen[id] {
+			continue // one answer, as Kafka gives
+		}
+		seen[id] = true
 		answer := kmsg.NewDeleteGroupsResponseGroup()
 		answer.Group = id
 		var err *kerr.Error

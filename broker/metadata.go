@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -49,6 +51,8 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 	}
 	// Clients before v4 could not say no.
 	mayCreate := (req.Version < 4 || req.AllowAutoTopicCreation) && b.config.Load().Bool("auto.create.topics.enable")
+	// One id, and names do not count.
+	byID := slices.ContainsFunc(req.Topics, func(t kmsg.MetadataRequestTopic) bool { return t.TopicID != [16]byte{} })
 	resp.Topics = make([]kmsg.MetadataResponseTopic, 0, len(req.Topics))
 	seen := make(map[string]bool, len(req.Topics))
 	for i := range req.Topics {
@@ -63,7 +67,7 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 			}
 			continue
 		}
-		if seen[*asked.Topic] {
+		if byID || seen[*asked.Topic] {
 			continue
 		}
 		seen[*asked.Topic] = true
@@ -88,8 +92,8 @@ func refuseMetadata(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) bool
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		switch {
-		case t.TopicID != [16]byte{} && req.Version < 12:
-			code = kerr.InvalidRequest.Code // v10 and v11 have the field, not the meaning
+		case req.Version < 12 && (t.TopicID != [16]byte{} || t.Topic == nil):
+			code = kerr.InvalidRequest.Code // v10 and v11 have the fields, not the meaning
 		case t.TopicID == [16]byte{} && t.Topic == nil && code == 0:
 			code = kerr.UnknownServerError.Code
 		}
@@ -101,8 +105,8 @@ func refuseMetadata(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) bool
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		name := t.Topic
-		if name == nil && req.Version < 12 {
-			name = new(string) // not nullable yet
+		if name == nil {
+			name = new(string)
 		}
 		resp.Topics = append(resp.Topics, failedTopic(name, t.TopicID, code))
 	}

@@ -50,10 +50,14 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 	all := refuseProduce(req)
 	var failed error
 	topics := onceEach(req.Topics)
-	resp.Topics = make([]kmsg.ProduceResponseTopic, len(topics))
+	resp.Topics = make([]kmsg.ProduceResponseTopic, 0, len(topics))
 	for i := range topics {
-		asked, answer := &topics[i], &resp.Topics[i]
-		answer.Topic, answer.TopicID = asked.Topic, asked.TopicID
+		asked := &topics[i]
+		if len(asked.Partitions) == 0 {
+			continue
+		}
+		resp.Topics = append(resp.Topics, kmsg.ProduceResponseTopic{Topic: asked.Topic, TopicID: asked.TopicID})
+		answer := &resp.Topics[len(resp.Topics)-1]
 		answer.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(asked.Partitions))
 		var t *topic
 		if req.Version >= 13 {

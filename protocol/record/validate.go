@@ -286,6 +286,9 @@ func (l *Limits) checkHeader(b Batch) *Rejection {
 	switch {
 	case codec == Zstd && l.ProduceVersion > 0 && l.ProduceVersion < 7:
 		return rejectEarly(codeUnsupportedCompression, "Produce requests with version %d are not allowed to use ZStandard compression", l.ProduceVersion)
+	case codec > Zstd && l.ProduceVersion > 0 && l.ProduceVersion < 7:
+		// Kafka trips over it where it looks for zstd.
+		return rejectEarly(codeUnknownServerError, "Unknown compression type id: %d", codec)
 	case len(b) > l.MaxMessageBytes:
 		return l.tooLarge(len(b))
 	case codec > Zstd:

@@ -1,0 +1,106 @@
+package diff
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// This file owns the wire: one raw connection, one request, one answer.
+
+const (
+	clientID = "diff"
+	// patience is how long an answer may take before it counts as missing.
+	patience = 20 * time.Second
+	// silence is how long to listen where no answer is expected.
+	silence = 400 * time.Millisecond
+)
+
+// What a server does instead of answering.
+var (
+	errClosed = errors.New("closed")
+	errSilent = errors.New("no answer")
+	// errStrange is text or a TLS record, say.
+	errStrange = errors.New("something that is no answer")
+)
+
+// conn is a connection to a server. Its answers may be read later than its
+// requests were sent, and an answer that came too late is passed over.
+type conn struct {
+	net.Conn
+	r    *bufio.Reader
+	last int32 // correlation id of the newest request
+}
+
+func dial(addr string) (*conn, error) {
+	c, err := net.DialTimeout("tcp", addr, patience)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c, r: bufio.NewReader(c)}, nil
+}
+
+var formatter = kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID))
+
+// send writes a request at the version that it carries and returns the
+// correlation id to read the answer with.
+func (c *conn) send(req kmsg.Request) (int32, error) {
+	c.last++
+	return c.last, c.write(formatter.AppendRequest(nil, req, c.last))
+}
+
+func (c *conn) write(frame []byte) error {
+	if _, err := c.Write(frame); err != nil {
+		return errClosed
+	}
+	return nil
+}
+
+// read waits for the answer to a request and returns what follows its
+// correlation id.
+func (c *conn) read(id int32, within time.Duration) ([]byte, error) {
+	_ = c.SetReadDeadline(time.Now().Add(within))
+	for {
+		var head [8]byte
+		if _, err := io.ReadFull(c.r, head[:]); err != nil {
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return nil, errSilent
+			}
+			return nil, errClosed
+		}
+		size := int32(binary.BigEndian.Uint32(head[:]))
+		if size < 4 || size > 1<<28 {
+			return nil, errStrange
+		}
+		body := make([]byte, size-4)
+		if _, err := io.ReadFull(c.r, body); err != nil {
+			return nil, errClosed
+		}
+		if int32(binary.BigEndian.Uint32(head[4:])) == id {
+			return body, nil
+		}
+	}
+}
+
+// decode reads an answer's header and body. It says, beside the answer, how
+// many bytes the server sent that are not part of it.
+func decode(req kmsg.Request, body []byte) (resp kmsg.Response, extra int, err error) {
+	resp = req.ResponseKind()
+	if req.IsFlexible() && req.Key() != keyApiVersions {
+		if len(body) == 0 || body[0] != 0 {
+			return nil, 0, errors.New("the answer's header has unknown tags or is cut short")
+		}
+		body = body[1:]
+	}
+	if err := resp.ReadFrom(body); err != nil {
+		return nil, 0, fmt.Errorf("the answer can't be read: %w", err)
+	}
+	return resp, len(body) - len(resp.AppendTo(nil)), nil
+}

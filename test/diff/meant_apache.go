@@ -1,0 +1,46 @@
+package diff
+
+// apacheTable is all that minibroker answers otherwise than Apache Kafka on
+// purpose. why is the row of docs/differences.md that tells of it.
+var apacheTable = []meant{
+	{script: "produce null records", path: answered, ref: "no answer", sub: "yes", why: neverAnswered},
+	{script: "alter configs", step: "same resource twice", path: answered, ref: "no answer", sub: "yes", why: neverAnswered},
+
+	{path: "ApiKeys[*].MinVersion", sub: "0", why: oldVersions},
+	{path: "ApiKeys[18].MaxVersion", ref: "4", sub: "5", why: newVersions},
+	{path: "ApiKeys[42].MaxVersion", ref: "2", sub: "3", why: newVersions},
+	{path: "ApiKeys[*]", ref: there, sub: absent, why: stillToCome},
+	{path: "FinalizedFeatures*", why: stillToCome},
+	{path: "SupportedFeatures*", why: stillToCome},
+
+	{script: "metadata", step: "unknown, to be made", path: "Topics[$auto]*", why: autoCreation},
+	{script: "metadata", step: "unknown, not to be made", to: 3, path: "Topics[$nope]*", why: autoCreation},
+	{script: "metadata", step: "two, one unknown", to: 3, path: "Topics[$nope]*", why: autoCreation},
+
+	{script: "fetch", step: "partition max bytes of *", path: "*.RecordBatches[*]", ref: "cut: *", sub: absent, why: "Half batches"},
+	{script: "produce", step: "what the log holds then", path: "Topics[$t].Partitions[29].RecordBatches[0]", ref: "*+5 *", sub: "*+1 *", why: "Wrong offset deltas"},
+	{script: "produce", step: "what the log holds then", path: "Topics[$t].Partitions[30].RecordBatches[0]", ref: "*+0 \"k1\"*", sub: "*+1 \"k1\"*", why: "Wrong offset deltas"},
+	{script: "delete records", step: "largest timestamp then", path: "Topics[$t].Partitions[0].*", why: "Largest timestamp of deleted records"},
+
+	{path: "*Configs[min.insync.replicas]*", why: "Eligible leader replicas"},
+	{script: "describe configs", step: "broker defaults", path: "Resources[0].Configs*", why: "Eligible leader replicas"},
+	{path: "*.Documentation", why: "Texts of configs"},
+	{path: "*.ConfigSynonyms[* again 1].Value", ref: `"*"`, why: "Defaults for one broker in memory"},
+	{script: "describe broker configs", path: "Resources[1].Configs[listener*", why: ownSettings},
+	{script: "describe broker configs", path: "Resources[1].Configs[broker.id]*", why: ownSettings},
+	{script: "describe broker configs", path: "Resources[1].Configs[node.id]*", why: ownSettings},
+	{script: "describe broker configs", path: "Resources[1].Configs[log.dirs]*", why: ownSettings},
+	{script: "describe broker configs", path: "Resources[1].Configs[process.roles]*", why: ownSettings},
+	{script: "describe broker configs", path: "Resources[1].Configs[controller.*", why: ownSettings},
+
+	{script: "frames", step: "a TLS hello", path: answered, ref: "closed", sub: errStrange.Error(), why: "HTTP and TLS on the Kafka port"},
+}
+
+const (
+	neverAnswered = "Requests that Apache Kafka never answers"
+	oldVersions   = "Old versions"
+	newVersions   = "Newer versions"
+	stillToCome   = "APIs still to come"
+	autoCreation  = "Topics made on first use"
+	ownSettings   = "Settings of a broker with disks and controllers"
+)
