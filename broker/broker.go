@@ -99,9 +99,6 @@ func New(opts ...Option) (*Broker, error) {
 		webPort:    o.webPort,
 		closing:    make(chan struct{}),
 	}
-	if rack := cfg.String("broker.rack"); rack != "" {
-		b.node.rack = &rack
-	}
 	b.clusterID = b.random.clusterID()
 	b.config.Store(cfg)
 	b.image.Store(newImage())
