@@ -236,7 +236,6 @@ func TestMinibrokerAnswersAsApacheKafkaDoes(t *testing.T) {
 			stale = append(stale, compare(name, v, then.recorded.script(name, v), answers)...)
 		}
 	}
-	stale, _ = judge(stale, changing)
 	if len(stale) > 0 {
 		t.Errorf("%s is not what Apache Kafka answers now; run this test with -update:\n%s", apacheRecording,
 			report(&pair{&target{name: "recorded"}, p.ref}, stale))
@@ -263,7 +262,7 @@ func TestMinibrokerAnswersAsKfakeWhereThatIsRight(t *testing.T) {
 		return
 	}
 	slices.Sort(wrong)
-	got := strings.Join(slices.Compact(wrong), "\n") + "\n"
+	got := "# Apache Kafka and minibroker answer these otherwise than kfake.\n" + strings.Join(slices.Compact(wrong), "\n") + "\n"
 	if *update {
 		if err := os.WriteFile(kfakeDiffers, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

@@ -3,8 +3,8 @@ package diff
 // apacheTable is all that minibroker answers otherwise than Apache Kafka on
 // purpose. why is the row of docs/differences.md that tells of it.
 var apacheTable = []meant{
-	{script: "produce null records", path: answered, ref: "no answer", sub: "yes", why: neverAnswered},
-	{script: "alter configs", step: "same resource twice", path: answered, ref: "no answer", sub: "yes", why: neverAnswered},
+	{script: "produce null records", path: answered, ref: "no answer", sub: "yes", why: "Produce with null records"},
+	{script: "alter configs", step: "same resource twice", path: answered, ref: "no answer", sub: "yes", why: "AlterConfigs with a resource twice"},
 
 	{path: "ApiKeys[*].MinVersion", sub: "0", why: oldVersions},
 	{path: "ApiKeys[18].MaxVersion", ref: "4", sub: "5", why: newVersions},
@@ -17,15 +17,15 @@ var apacheTable = []meant{
 	{script: "metadata", step: "unknown, not to be made", to: 3, path: "Topics[$nope]*", why: autoCreation},
 	{script: "metadata", step: "two, one unknown", to: 3, path: "Topics[$nope]*", why: autoCreation},
 
-	{script: "fetch", step: "partition max bytes of *", path: "*.RecordBatches[*]", ref: "cut: *", sub: absent, why: "Half batches"},
-	{script: "produce", step: "what the log holds then", path: "Topics[$t].Partitions[29].RecordBatches[0]", ref: "*+5 *", sub: "*+1 *", why: "Wrong offset deltas"},
-	{script: "produce", step: "what the log holds then", path: "Topics[$t].Partitions[30].RecordBatches[0]", ref: "*+0 \"k1\"*", sub: "*+1 \"k1\"*", why: "Wrong offset deltas"},
-	{script: "delete records", step: "largest timestamp then", path: "Topics[$t].Partitions[0].*", why: "Largest timestamp of deleted records"},
+	{script: "fetch", step: "partition max bytes of *", path: "*.RecordBatches[*]", ref: "cut: *", sub: absent, why: "Fetch, more data than `max_bytes`"},
+	{script: "produce", step: "what the log holds then", path: "Topics[$t].Partitions[29].RecordBatches[0]", ref: "*+5 *", sub: "*+1 *", why: "Produce of records whose offset deltas do not count up"},
+	{script: "produce", step: "what the log holds then", path: "Topics[$t].Partitions[30].RecordBatches[0]", ref: "*+0 \"k1\"*", sub: "*+1 \"k1\"*", why: "Produce of records whose offset deltas do not count up"},
+	{script: "delete records", step: "largest timestamp then", path: "Topics[$t].Partitions[0].*", why: "ListOffsets -3 after DeleteRecords"},
 
-	{path: "*Configs[min.insync.replicas]*", why: "Eligible leader replicas"},
-	{script: "describe configs", step: "broker defaults", path: "Resources[0].Configs*", why: "Eligible leader replicas"},
-	{path: "*.Documentation", why: "Texts of configs"},
-	{path: "*.ConfigSynonyms[* again 1].Value", ref: `"*"`, why: "Defaults for one broker in memory"},
+	{path: "*Configs[min.insync.replicas]*", why: "eligible leader replicas"},
+	{script: "describe configs", step: "broker defaults", path: "Resources[0].Configs*", why: "eligible leader replicas"},
+	{path: "*.Documentation", why: "texts of configs"},
+	{path: "*.ConfigSynonyms[* again 1].Value", ref: `"*"`, why: "defaults for one broker in memory"},
 	{script: "describe broker configs", path: "Resources[1].Configs[listener*", why: ownSettings},
 	{script: "describe broker configs", path: "Resources[1].Configs[broker.id]*", why: ownSettings},
 	{script: "describe broker configs", path: "Resources[1].Configs[node.id]*", why: ownSettings},
@@ -37,10 +37,9 @@ var apacheTable = []meant{
 }
 
 const (
-	neverAnswered = "Requests that Apache Kafka never answers"
-	oldVersions   = "Old versions"
-	newVersions   = "Newer versions"
-	stillToCome   = "APIs still to come"
-	autoCreation  = "Topics made on first use"
-	ownSettings   = "Settings of a broker with disks and controllers"
+	oldVersions  = "old versions"
+	newVersions  = "newer versions"
+	stillToCome  = "APIs still to come"
+	autoCreation = "topics made on first use"
+	ownSettings  = "settings of a broker with disks and controllers"
 )

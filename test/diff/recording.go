@@ -53,6 +53,12 @@ func (r *recording) add(script string, version int16, all []seen) {
 	if r.answers[script] == nil {
 		r.answers[script] = make(map[int16][]seen)
 	}
+	for i := range all {
+		all[i].lines = slices.DeleteFunc(all[i].lines, func(l line) bool {
+			d := difference{script: script, step: all[i].step, version: version, path: l.path}
+			return slices.ContainsFunc(changing, func(m meant) bool { return m.covers(&d) })
+		})
+	}
 	r.answers[script][version] = all
 }
 
