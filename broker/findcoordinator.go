@@ -11,7 +11,7 @@ import (
 
 // handleFindCoordinator serves FindCoordinator v0-v6 (v1: transactions, v4:
 // several keys, v6: share groups). Every group's and transaction's coordinator
-// is here, from the first request on.
+// is here, from the first request on; that makes its topic.
 func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
 	host, port := b.tell(r)
@@ -23,6 +23,7 @@ func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequ
 		case err != nil:
 			c.ErrorCode, c.ErrorMessage = codeAndText(err)
 		default:
+			b.internalTopic(coordinatorTopics[req.CoordinatorType])
 			c.NodeID, c.Host, c.Port = r.node.id, host, port
 			if req.Version < 4 {
 				c.ErrorMessage = &noError
@@ -50,6 +51,13 @@ const (
 
 // noError is the text that Kafka gives to v1-v3 when all is well.
 var noError = "NONE"
+
+// coordinatorTopics is where coordinators of each type keep their records.
+var coordinatorTopics = [...]string{
+	groupCoordinator:       groupMetadataTopic,
+	transactionCoordinator: transactionStateTopic,
+	shareCoordinator:       shareStateTopic,
+}
 
 func refuseCoordinator(req *kmsg.FindCoordinatorRequest, key string) *apiError {
 	switch {

@@ -11,6 +11,7 @@ import (
 // handleJoinGroup serves JoinGroup v0-v9 (v4: member ids are asked for first,
 // KIP-394; v5: static members, KIP-345). It waits for the group's rebalance.
 func (b *Broker) handleJoinGroup(r *request, req *kmsg.JoinGroupRequest) (kmsg.Response, error) {
+	b.internalTopic(groupMetadataTopic) // the group may begin here
 	client := group.Client{ID: r.clientID, Host: r.clientHost()}
 	return r.awaitGroup(req.Group, func(g *group.Classic, now time.Time, p *pendingAnswer) group.Effects {
 		return g.Join(now, client, req, p)

@@ -12,6 +12,7 @@ import (
 // static members, v10: topic ids). v0 once stored offsets elsewhere; here all
 // versions store them in one place.
 func (b *Broker) handleOffsetCommit(r *request, req *kmsg.OffsetCommitRequest) (kmsg.Response, error) {
+	b.internalTopic(groupMetadataTopic) // the group may begin here
 	var resp *kmsg.OffsetCommitResponse
 	topics := b.lookupTopic()
 	b.groups.with(req.Group, func(g *group.Classic, now time.Time) (eff group.Effects) {

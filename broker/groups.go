@@ -46,7 +46,7 @@ func newPendingAnswer() *pendingAnswer {
 	return &pendingAnswer{ch: make(chan kmsg.Response, 1)}
 }
 
-// with runs f on a group under its lock, then delivers what came of it. A group
+// with runs f on a group under its lock, then stores and delivers what came of it. A group
 // that does not exist is Dead to f, and exists from then on if f brings it to
 // life.
 func (s *groups) with(id string, f func(g *group.Classic, now time.Time) group.Effects) {
@@ -59,6 +59,7 @@ func (s *groups) with(id string, f func(g *group.Classic, now time.Time) group.E
 		}
 		now := s.b.clock.Now() // under the lock: a group's time never goes back
 		eff := f(gs.g, now)
+		s.b.storeGroupRecords(gs.id, noProducer, eff.Records, now)
 		s.settle(gs, &eff, now)
 		gs.mu.Unlock()
 		s.deliver(&eff)
@@ -131,6 +132,7 @@ func (s *groups) expire(gs *groupState) {
 	now := s.b.clock.Now()
 	gs.timer.at = time.Time{}
 	eff := gs.g.Expire(now)
+	s.b.storeGroupRecords(gs.id, noProducer, eff.Records, now)
 	s.settle(gs, &eff, now)
 	gs.mu.Unlock()
 	s.deliver(&eff)

@@ -3,6 +3,7 @@ package broker
 import (
 	"strconv"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // This file owns the topics in which the coordinators keep their records. They
@@ -66,8 +67,12 @@ func (b *Broker) plannedInternalTopic(name string) newTopic {
 // Java's hash of the key decides (org.apache.kafka.common.utils.Utils.abs).
 func (t *topic) partitionOf(key string) *partition {
 	var h int32
-	for _, unit := range utf16.Encode([]rune(key)) {
-		h = 31*h + int32(unit)
+	for _, r := range key {
+		if high, low := utf16.EncodeRune(r); high != utf8.RuneError {
+			h = 31*h + int32(high)
+			r = low
+		}
+		h = 31*h + int32(r)
 	}
 	return t.partitions[int(h&0x7fffffff)%len(t.partitions)]
 }

@@ -121,7 +121,13 @@ func (b *Broker) autoCreate(name string, allowed bool) (*topic, int16) {
 	if reason := invalidTopicName(name); reason != "" {
 		return nil, kerr.InvalidTopicException.Code
 	}
-	if !allowed || isInternal(name) {
+	if !allowed {
+		return nil, kerr.UnknownTopicOrPartition.Code
+	}
+	if isInternal(name) {
+		if t := b.internalTopic(name); t != nil { // behaviour 26
+			return t, 0
+		}
 		return nil, kerr.UnknownTopicOrPartition.Code
 	}
 	t, err := b.createTopic(newTopic{name: name, partitions: -1, replicas: -1})

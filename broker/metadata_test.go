@@ -61,8 +61,11 @@ func TestMetadataCreatesTopicsThatAreUsableAtOnce(t *testing.T) {
 			t.Errorf("%q: error %d, want %d", bad, code, kerr.InvalidTopicException.Code)
 		}
 	}
-	if got := ask[*kmsg.MetadataResponse](c, metadata(9, true, "__consumer_offsets")).Topics[0]; got.ErrorCode != kerr.UnknownTopicOrPartition.Code || !got.IsInternal { // behaviour 26
-		t.Errorf("the groups' topic: %+v", got)
+	if got := ask[*kmsg.MetadataResponse](c, metadata(9, false, "__consumer_offsets")).Topics[0]; got.ErrorCode != kerr.UnknownTopicOrPartition.Code || !got.IsInternal {
+		t.Errorf("the groups' topic, not to be created: %+v", got)
+	}
+	if got := ask[*kmsg.MetadataResponse](c, metadata(9, true, "__consumer_offsets")).Topics[0]; got.ErrorCode != 0 || !got.IsInternal || len(got.Partitions) != 50 { // behaviour 26
+		t.Errorf("the groups' topic: error %d, internal %v, %d partitions", got.ErrorCode, got.IsInternal, len(got.Partitions))
 	}
 	ask[*kmsg.MetadataResponse](c, metadata(9, true, "a.b"))
 	if code := ask[*kmsg.MetadataResponse](c, metadata(9, true, "a_b")).Topics[0].ErrorCode; code != kerr.UnknownTopicOrPartition.Code { // behaviour 27

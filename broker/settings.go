@@ -14,6 +14,11 @@ type topicSettings struct {
 	limits record.Limits // without what differs from request to request
 }
 
+// internalSegmentBytes is the most that a segment of an internal topic takes.
+// Compaction leaves the active segment alone, and the 100 MiB that Apache Kafka
+// gives it are much in memory.
+const internalSegmentBytes = 1 << 20
+
 // topicSettings works them out for a topic.
 func (b *Broker) topicSettings(name string, t *config.Topic) *topicSettings {
 	s := &topicSettings{
@@ -45,6 +50,9 @@ func (b *Broker) topicSettings(name string, t *config.Topic) *topicSettings {
 	}
 	if codec, named := record.ParseCodec(t.CompressionType); named {
 		s.limits.Codec = codec
+	}
+	if isInternal(name) {
+		s.log.SegmentBytes = min(s.log.SegmentBytes, internalSegmentBytes)
 	}
 	switch s.limits.Codec {
 	case record.Gzip:

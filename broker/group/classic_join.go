@@ -35,6 +35,7 @@ func (g *Classic) join(client Client, req *kmsg.JoinGroupRequest, p parked) {
 		return
 	case g.state == Dead:
 		g.create("first join")
+		g.storeNew()
 	}
 	switch {
 	case !g.hasRoomFor(req.MemberID):
@@ -163,6 +164,7 @@ func (g *Classic) rejoinStatic(old *member, id string, req *kmsg.JoinGroupReques
 	switch {
 	case g.state == Stable && g.selectProtocol() == g.protocol:
 		g.event(e)
+		g.storeGeneration() // its member id is a new one
 		protocolType, protocol := g.protocolType, g.protocol
 		r := g.joined(m, &protocolType, &protocol)
 		if req.Version >= 9 {

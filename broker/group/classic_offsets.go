@@ -47,7 +47,7 @@ func (g *Classic) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, to
 			case g.tooLong(rp.Metadata):
 				ps[j].ErrorCode = kerr.OffsetMetadataTooLarge.Code
 			default:
-				g.commit(topic.Name, req.RetentionTimeMillis, rp)
+				g.commit(&topic, req.RetentionTimeMillis, rp)
 			}
 		}
 		resp.Topics = append(resp.Topics, kmsg.OffsetCommitResponseTopic{Topic: rt.Topic, TopicID: rt.TopicID, Partitions: ps})
@@ -95,7 +95,7 @@ func (g *Classic) tooLong(metadata *string) bool {
 	return n > limit
 }
 
-func (g *Classic) commit(topic string, retention int64, rp *kmsg.OffsetCommitRequestTopicPartition) {
+func (g *Classic) commit(topic *Topic, retention int64, rp *kmsg.OffsetCommitRequestTopicPartition) {
 	if g.state == Dead {
 		g.create("first commit")
 	}
@@ -109,7 +109,8 @@ func (g *Classic) commit(topic string, retention int64, rp *kmsg.OffsetCommitReq
 	if rp.Timestamp != -1 { // v1 only
 		c.CommitMillis = rp.Timestamp
 	}
-	g.offsets.Commit(topic, rp.Partition, c)
+	g.offsets.Commit(topic.Name, rp.Partition, c)
+	g.store(OffsetRecord(g.id, topic, rp.Partition, &c))
 	if g.cleanupAt.IsZero() || retention != -1 || rp.Timestamp != -1 {
 		g.cleanupSoon()
 	}
@@ -205,7 +206,9 @@ func (g *Classic) DeleteOffsets(now time.Time, req *kmsg.OffsetDeleteRequest, to
 			case g.isSubscribed(rt.Topic):
 				out[j].ErrorCode = kerr.GroupSubscribedToTopic.Code
 			default:
-				g.offsets.Delete(rt.Topic, rp.Partition)
+				if g.offsets.Delete(rt.Topic, rp.Partition) {
+					g.store(OffsetTombstone(g.id, rt.Topic, rp.Partition))
+				}
 			}
 		}
 		resp.Topics = append(resp.Topics, kmsg.OffsetDeleteResponseTopic{Topic: rt.Topic, Partitions: out})
@@ -218,6 +221,7 @@ func (g *Classic) DeleteOffsets(now time.Time, req *kmsg.OffsetDeleteRequest, to
 func (g *Classic) TopicsDeleted(now time.Time, names ...string) Effects {
 	g.now = now
 	for _, name := range names {
+		g.storeNoOffsets(name)
 		if g.offsets.DeleteTopic(name) {
 			g.cleanupSoon()
 		}
@@ -233,6 +237,7 @@ func (g *Classic) Delete(now time.Time) (*kerr.Error, Effects) {
 	case Dead:
 		return kerr.GroupIDNotFound, g.effects()
 	case Empty:
+		g.storeGone()
 		g.die("deleted")
 		return nil, g.effects()
 	}

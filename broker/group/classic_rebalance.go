@@ -102,6 +102,7 @@ func (g *Classic) completeJoin() {
 		g.protocol = ""
 		g.readSubscription()
 		g.transition(Empty, Event{Why: "all members left"})
+		g.storeGeneration()
 		g.cleanupSoon()
 		return
 	}
@@ -269,9 +270,12 @@ func (g *Classic) cleanup() {
 	g.cleanupAt = time.Time{}
 	next := int64(math.MaxInt64)
 	if since, ok := g.retentionStart(); ok {
-		next = g.offsets.Expire(g.now.UnixMilli(), g.cfg.OffsetsRetention.Milliseconds(), since, g.isSubscribed)
+		next = g.offsets.Expire(g.now.UnixMilli(), g.cfg.OffsetsRetention.Milliseconds(), since, g.isSubscribed, func(topic string, partition int32) {
+			g.store(OffsetTombstone(g.id, topic, partition))
+		})
 	}
 	if g.state == Empty && g.offsets.None() {
+		g.storeGone()
 		g.die("empty, and nothing committed")
 		return
 	}

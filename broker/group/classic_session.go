@@ -77,6 +77,7 @@ func (g *Classic) assign(leader *member, assignments []kmsg.SyncGroupRequestGrou
 			m.assignment = blob[start:len(blob):len(blob)]
 		}
 	}
+	g.storeGeneration()
 	g.transition(Stable, Event{Member: leader.id, Why: "leader assigned"})
 	g.cleanupSoon()
 	protocolType, protocol := kmsg.StringPtr(g.protocolType), kmsg.StringPtr(g.protocol)

@@ -1,8 +1,8 @@
 // Package group holds the state machines of groups and of their committed
 // offsets. They are pure: no goroutine, lock, clock, network or randomness.
-// The time is an argument of every call; what must happen outside (answers to
-// parked requests, events for observers, the next moment to be called) is
-// returned as Effects. An owner with a lock around one machine delivers them
+// The time is an argument of every call; what must happen outside (records to
+// store, answers to parked requests, events for observers, the next moment to be
+// called) is returned as Effects. An owner with a lock around one machine delivers them
 // after unlock.
 //
 // This file owns what all kinds of groups share. Classic groups are in
@@ -88,6 +88,9 @@ type Event struct {
 
 // Effects is what a call wants done outside the machine.
 type Effects struct {
+	// Records are to be stored in __consumer_offsets, in this order and
+	// before anybody gets an answer.
+	Records []Record
 	Answers []Answer
 	Events  []Event
 	// Deadline is when Expire must be called next; zero for never. It may be

@@ -93,11 +93,12 @@ func (o *Offsets) Partitions(topic string) []PartitionOffset { return o.topics[t
 
 // Expire forgets the offsets that nobody wants any more at the moment now.
 // Retention counts from since or, where since is negative, from each commit.
-// Topics that keep holds back stay. It returns the earliest moment at which
+// Topics that keep holds back stay; gone is told of the others. It returns the earliest moment at which
 // one of the others will expire, or math.MaxInt64. All are in milliseconds.
-func (o *Offsets) Expire(now, retention, since int64, keep func(topic string) bool) (next int64) {
+func (o *Offsets) Expire(now, retention, since int64, keep func(topic string) bool, gone func(topic string, partition int32)) (next int64) {
 	next = math.MaxInt64
-	for topic, ps := range o.topics {
+	for _, topic := range o.Topics() {
+		ps := o.topics[topic]
 		if keep(topic) {
 			continue
 		}
@@ -110,10 +111,12 @@ func (o *Offsets) Expire(now, retention, since int64, keep func(topic string) bo
 				}
 				at = saturatingAdd(at, retention)
 			}
-			if at > now {
-				next = min(next, at)
+			if at <= now {
+				gone(topic, p.Partition)
+				return true
 			}
-			return at <= now
+			next = min(next, at)
+			return false
 		})
 		if len(left) == 0 {
 			delete(o.topics, topic)

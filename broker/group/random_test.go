@@ -223,7 +223,10 @@ func TestOffsetsAgainstAMap(t *testing.T) {
 			case 4:
 				now := rapid.Int64Range(0, 150).Draw(rt, "now")
 				since := rapid.SampledFrom([]int64{-1, 60}).Draw(rt, "since")
-				next, want := o.Expire(now, 20, since, func(t string) bool { return t == "y" }), int64(math.MaxInt64)
+				gone := map[at]bool{}
+				next := o.Expire(now, 20, since, func(t string) bool { return t == "y" }, func(t string, p int32) { gone[at{t, p}] = true })
+				want := int64(math.MaxInt64)
+				before := len(model)
 				for m, c := range model {
 					due := c.CommitMillis + 20
 					if since >= 0 {
@@ -236,9 +239,15 @@ func TestOffsetsAgainstAMap(t *testing.T) {
 					case m.topic == "y":
 					case due <= now:
 						delete(model, m)
+						if !gone[m] {
+							rt.Fatalf("nobody was told that %v expired", m)
+						}
 					default:
 						want = min(want, due)
 					}
+				}
+				if len(gone) != before-len(model) {
+					rt.Fatalf("%v are said to be gone, %d are left of %d", gone, len(model), before)
 				}
 				if next != want {
 					rt.Fatalf("the next expires at %d, want %d", next, want)

@@ -78,6 +78,7 @@ type script struct {
 	waiting map[Ticket]bool
 	tickets int
 	lines   []string
+	stored  map[string]Record // what compaction would keep of the records
 }
 
 // client is what a member remembers between requests.
@@ -102,7 +103,7 @@ type fataler interface {
 }
 
 func newScript(t fataler, id string) *script {
-	s := &script{t: t, now: start, clients: map[string]*client{}, waiting: map[Ticket]bool{}}
+	s := &script{t: t, now: start, clients: map[string]*client{}, waiting: map[Ticket]bool{}, stored: map[string]Record{}}
 	s.cfg = &Config{
 		MinSessionTimeout: 6 * time.Second, MaxSessionTimeout: 30 * time.Minute, MaxSize: 1000,
 		OffsetMetadataMaxBytes: 4096, OffsetsRetention: 7 * 24 * time.Hour, OffsetsCheckInterval: 10 * time.Minute,
@@ -200,6 +201,7 @@ func (s *script) do(words []string) {
 		s.cfg.MaxSize = int(number("max", 1000))
 	case "group":
 		s.g = New(text("id", ""), s.cfg)
+		clear(s.stored)
 	case "join":
 		req := kmsg.NewPtrJoinGroupRequest()
 		req.Version = int16(number("v", 9))
@@ -437,6 +439,7 @@ func (s *script) effects(e Effects) {
 	if e.Empty != (s.g.State() == Dead) || e.Empty && !e.Deadline.IsZero() {
 		s.t.Fatalf("in state %s the group is called empty: %v, deadline %v", s.g.State(), e.Empty, e.Deadline)
 	}
+	s.store(e)
 	for _, ev := range e.Events {
 		if ev.From != ev.To {
 			why := ev.Why
