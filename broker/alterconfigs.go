@@ -141,6 +141,7 @@ func (c *controller) setConfigs(a *alteration, change func(map[string]string) (m
 	if c.configs == nil {
 		c.configs = make(map[string]map[string]string)
 	}
+	c.written()
 	if len(next) == 0 {
 		delete(c.configs, key)
 	} else {

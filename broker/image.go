@@ -2,6 +2,7 @@ package broker
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidwall/btree"
 
@@ -57,7 +58,12 @@ type controller struct {
 	// configs are those of groups and client metrics subscriptions, by
 	// resourceKey.
 	configs map[string]map[string]string
+	// offset is that of the newest record that a metadata log would have.
+	offset atomic.Int64
 }
+
+// written counts one change of the cluster's metadata. It needs mu.
+func (c *controller) written() { c.offset.Add(1) }
 
 // put publishes an image in which t stands, new or in place of the topic of
 // its name. It needs controller.mu.
@@ -67,6 +73,7 @@ func (b *Broker) put(t *topic) {
 	m.topics.Set(t.name, t)
 	m.ids.Set(string(t.id[:]), t)
 	b.image.Store(m)
+	b.controller.written()
 }
 
 // drop publishes an image without t. It needs controller.mu.
@@ -76,4 +83,5 @@ func (b *Broker) drop(t *topic) {
 	m.topics.Delete(t.name)
 	m.ids.Delete(string(t.id[:]))
 	b.image.Store(m)
+	b.controller.written()
 }

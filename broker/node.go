@@ -11,6 +11,8 @@ type node struct {
 	// id is 1 or more: kafka-python up to 2.3 takes node 0 for "any node".
 	id   int32
 	rack *string
+	// directory is the id of the log directory (KIP-858).
+	directory [16]byte
 }
 
 // newNode reads node.id and broker.rack.

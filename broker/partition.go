@@ -20,6 +20,8 @@ type partition struct {
 	// leadership and settings are replaced whole, by the controller.
 	leadership atomic.Pointer[leadership]
 	settings   atomic.Pointer[topicSettings]
+	// logDir is where AlterReplicaLogDirs put it; nil: where it was made.
+	logDir atomic.Pointer[string]
 
 	// mu is held to append, to move offsets and to collect waiters, never
 	// while anything waits. Readers of the log take no lock.

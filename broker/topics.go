@@ -260,6 +260,7 @@ func (b *Broker) setBrokerConfigs(validateOnly bool, change func(*config.Broker)
 		return configError(err)
 	}
 	b.config.Store(next)
+	b.controller.written()
 	b.groupConfig.Store(groupConfig(next, b.random.uuidText))
 	b.image.Load().topics.Scan(func(_ string, t *topic) bool {
 		// The overrides were accepted once and stay acceptable.
