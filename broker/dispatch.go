@@ -9,6 +9,10 @@ import (
 	"minibroker/protocol"
 )
 
+// maxDecoded bounds requests that are lists of small things: decoded, they take
+// many times the memory of their frame. Produce's records are not decoded.
+const maxDecoded = 16 << 20
+
 // request is one request in work. It and what it points to are gone when its
 // handler has returned.
 type request struct {
@@ -47,6 +51,9 @@ func (c *conn) handle(frame []byte) error {
 		return fmt.Errorf("%w: there is no API with key %d (version %d)", errHangUp, h.Key, h.Version)
 	}
 	b.metrics.received(h.Key, len(frame))
+	if len(frame) > maxDecoded && h.Key != protocol.KeyProduce {
+		return fmt.Errorf("%w: %s of %d bytes: only Produce may have more than %d", errHangUp, api.Name, len(frame), maxDecoded)
+	}
 	if !api.Serves(h.Version) {
 		if h.Key == protocol.KeyApiVersions {
 			return c.answer(h, false, unsupportedApiVersions())

@@ -83,6 +83,7 @@ func TestWhatKafkaDoesNotAnswerEndsOnlyItsConnection(t *testing.T) {
 		"a size above the limit":       size(104857601),
 		"a frame of 3 bytes":           append(size(3), 1, 2, 3), // behaviour 13
 		"a body cut short":             frameOf(18, 3),           // behaviour 4
+		"17 MiB of empty topic names":  frameOf(3, 1, make([]byte, 17<<20)...),
 		"a list longer than the frame": frameOf(3, 0, 0x7f, 0xff, 0xff, 0xff),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,6 +36,8 @@ var mayImport = map[string][]string{
 var forbidden = map[string][]string{
 	"time":      {"Now", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick", "Since", "Until"},
 	"math/rand": nil, // nil: the whole package
+	"math/rand/v2": {"Int", "IntN", "Int32", "Int32N", "Int64", "Int64N", "Uint32", "Uint64", "Uint64N", "UintN", "N", "Float32", "Float64",
+		"NormFloat64", "ExpFloat64", "Perm", "Shuffle"},
 }
 
 // files parses all Go files of the module that are neither tests nor below a
@@ -106,7 +108,8 @@ func TestOnlyTheClockPackageReadsTheWallClock(t *testing.T) {
 				if functions == nil {
 					t.Errorf("%s: %s is not injected: use the broker's random", path, name)
 				}
-				local := name
+				local := strings.TrimPrefix(name, "math/")
+				local = strings.TrimSuffix(local, "/v2")
 				if imp.Name != nil {
 					local = imp.Name.Name
 				}
