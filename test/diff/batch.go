@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -31,6 +32,7 @@ type batch struct {
 	deltas     []int32
 	spoil      func([]byte) []byte // changes the finished bytes
 	recrc      bool                // the CRC is made right again after spoil
+	codec      func() kgo.CompressionCodec
 }
 
 // record is a record; ms is its timestamp's distance from base.
@@ -91,6 +93,15 @@ func (b batch) bytes() []byte {
 		raw := kr.AppendTo(nil)
 		kr.Length = int32(len(raw) - 1) // a length of 0 takes one byte
 		rb.Records = kr.AppendTo(rb.Records)
+	}
+	if b.codec != nil {
+		c, err := kgo.DefaultCompressor(b.codec())
+		if err != nil {
+			panic(err) // a codec that kgo does not have
+		}
+		var kind kgo.CompressionCodecType
+		rb.Records, kind = c.Compress(new(bytes.Buffer), rb.Records)
+		rb.Attributes |= int16(kind)
 	}
 	raw := rb.AppendTo(nil)
 	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))

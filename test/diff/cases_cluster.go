@@ -106,15 +106,15 @@ var wireScripts = []script{
 		{name: "key 999", silent: true, not: crashes, ask: apiVersionsAsk, raw: frame(999, 0, nil)},
 		{name: "key -1", silent: true, not: crashes, ask: apiVersionsAsk, raw: frame(-1, 0, nil)},
 		// behaviour 11
-		{name: "frame size 0", silent: true, ask: apiVersionsAsk, raw: bytes(0, 0, 0, 0)},
-		{name: "frame size -1", silent: true, not: allocates, ask: apiVersionsAsk, raw: bytes(0xff, 0xff, 0xff, 0xff)},
-		{name: "frame size 2^31-1", silent: true, not: allocates, ask: apiVersionsAsk, raw: bytes(0x7f, 0xff, 0xff, 0xff)},
-		{name: "frame size 104857601", silent: true, not: allocates, ask: apiVersionsAsk, raw: bytes(0x06, 0x40, 0, 1)},
+		{name: "frame size 0", silent: true, ask: apiVersionsAsk, raw: octets(0, 0, 0, 0)},
+		{name: "frame size -1", silent: true, not: allocates, ask: apiVersionsAsk, raw: octets(0xff, 0xff, 0xff, 0xff)},
+		{name: "frame size 2^31-1", silent: true, not: allocates, ask: apiVersionsAsk, raw: octets(0x7f, 0xff, 0xff, 0xff)},
+		{name: "frame size 104857601", silent: true, not: allocates, ask: apiVersionsAsk, raw: octets(0x06, 0x40, 0, 1)},
 		// behaviour 12
-		{name: "frame size 104857600, body not sent", not: allocates, silent: true, ask: apiVersionsAsk, raw: bytes(0x06, 0x40, 0, 0)},
+		{name: "frame size 104857600, body not sent", not: allocates, silent: true, ask: apiVersionsAsk, raw: octets(0x06, 0x40, 0, 0)},
 		// behaviour 13
-		{name: "a frame of 3 bytes", silent: true, not: crashes, ask: apiVersionsAsk, raw: bytes(0, 0, 0, 3, 1, 2, 3)},
-		{name: "a TLS hello", silent: true, not: allocates, ask: apiVersionsAsk, raw: bytes(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3)},
+		{name: "a frame of 3 bytes", silent: true, not: crashes, ask: apiVersionsAsk, raw: octets(0, 0, 0, 3, 1, 2, 3)},
+		{name: "a TLS hello", silent: true, not: allocates, ask: apiVersionsAsk, raw: octets(0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3)},
 		{name: "metadata v1 cut short", silent: true, ask: metadata(nil, nil), raw: frame(3, 1, []byte{0, 0, 0, 9})},
 		{name: "a list of 2^31-1 topics", silent: true, not: allocates, ask: metadata(nil, nil), raw: frame(3, 1, []byte{0x7f, 0xff, 0xff, 0xff})},
 	}},
@@ -125,7 +125,7 @@ var (
 	allocates = []exclusion{{kfakeName, "it takes what a size field asks for"}}
 )
 
-func bytes(b ...byte) func(*actor, int32) []byte {
+func octets(b ...byte) func(*actor, int32) []byte {
 	return func(*actor, int32) []byte { return b }
 }
 
@@ -232,6 +232,31 @@ var clusterScripts = []script{
 		// behaviour 79
 		{name: "empty transactional id", ask: initProducer(func(_ *actor, r *kmsg.InitProducerIDRequest) { r.TransactionalID = val("") })},
 	}},
+	{name: "init transactional producer", key: kmsg.InitProducerID, steps: []step{
+		{name: "coordinator", hidden: true, ask: coordinator(1, "txn"), until: func(resp kmsg.Response) bool {
+			return resp.(*kmsg.FindCoordinatorResponse).Coordinators[0].ErrorCode == 0
+		}},
+		{name: "first", ask: initTxn(nil), until: func(resp kmsg.Response) bool {
+			code := resp.(*kmsg.InitProducerIDResponse).ErrorCode
+			return code != 14 && code != 15 && code != 16 && code != 51
+		}},
+		// behaviour 213
+		{name: "again", ask: initTxn(nil)},
+		{name: "with the newest epoch", ask: initTxn(func(x *actor, r *kmsg.InitProducerIDRequest) {
+			a := answer[kmsg.InitProducerIDResponse](x, "again")
+			r.ProducerID, r.ProducerEpoch = a.ProducerID, a.ProducerEpoch
+		})},
+		{name: "with an old epoch", ask: initTxn(func(x *actor, r *kmsg.InitProducerIDRequest) {
+			r.ProducerID, r.ProducerEpoch = answer[kmsg.InitProducerIDResponse](x, "again").ProducerID, 0
+		})},
+		{name: "with another id", ask: initTxn(func(_ *actor, r *kmsg.InitProducerIDRequest) { r.ProducerID, r.ProducerEpoch = 987654321, 0 })},
+		// behaviour 79
+		{name: "timeout 0", ask: initTxn(func(_ *actor, r *kmsg.InitProducerIDRequest) { r.TransactionTimeoutMillis = 0 })},
+		{name: "timeout -1", ask: initTxn(func(_ *actor, r *kmsg.InitProducerIDRequest) { r.TransactionTimeoutMillis = -1 })},
+		{name: "timeout above the maximum", ask: initTxn(func(_ *actor, r *kmsg.InitProducerIDRequest) { r.TransactionTimeoutMillis = 900001 })},
+		{name: "an id and no epoch", ask: initTxn(func(_ *actor, r *kmsg.InitProducerIDRequest) { r.ProducerID = 1 })},
+		{name: "an epoch and no id", ask: initTxn(func(_ *actor, r *kmsg.InitProducerIDRequest) { r.ProducerEpoch = 1 })},
+	}},
 }
 
 func coordinator(kind int8, key string) func(*actor) kmsg.Request {
@@ -243,6 +268,15 @@ func coordinator(kind int8, key string) func(*actor) kmsg.Request {
 func initProducer(edit func(x *actor, r *kmsg.InitProducerIDRequest)) func(*actor) kmsg.Request {
 	return req(func(x *actor, r *kmsg.InitProducerIDRequest) {
 		r.TransactionTimeoutMillis = 60000
+		if edit != nil {
+			edit(x, r)
+		}
+	})
+}
+
+func initTxn(edit func(x *actor, r *kmsg.InitProducerIDRequest)) func(*actor) kmsg.Request {
+	return initProducer(func(x *actor, r *kmsg.InitProducerIDRequest) {
+		r.TransactionalID = x.ptr("txn")
 		if edit != nil {
 			edit(x, r)
 		}

@@ -3,6 +3,7 @@ package diff
 import (
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -80,6 +81,12 @@ var fetchScripts = []script{
 		{name: "a topic without partitions", ask: fetch(func(_ *actor, r *kmsg.FetchRequest) { r.Topics[0].Partitions = nil }, from{"t", 0, 0})},
 		{name: "same partition twice", ask: fetch(nil, from{"t", 0, 5}, from{"t", 0, 5})},
 		{name: "a rack of its own", ask: fetch(func(_ *actor, r *kmsg.FetchRequest) { r.Rack = "elsewhere" }, from{"t", 0, 5})},
+	})},
+	{name: "fetch zstd", key: kmsg.Fetch, from: 4, steps: join(topics(spec{"t", 1, nil}), []step{
+		{name: "a plain batch", hidden: true, ask: produce(-1, part{"t", 0, batch{records: some(1)}})},
+		{name: "a zstd batch", hidden: true, ask: produce(-1, part{"t", 0, batch{records: some(2), codec: kgo.ZstdCompression}})},
+		{name: "both", ask: fetch(nil, from{"t", 0, 0})},
+		{name: "the second", ask: fetch(nil, from{"t", 0, 1})},
 	})},
 	{name: "fetch wakes up", key: kmsg.Fetch, from: 4, steps: join(fetchFixture(), []step{
 		// behaviour 91

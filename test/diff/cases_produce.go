@@ -1,9 +1,11 @@
 package diff
 
 import (
+	"encoding/binary"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -39,6 +41,15 @@ func produceCases(configs map[string]string, cases []produceCase) []step {
 		}
 	}
 	return append(steps, logHolds("t", len(cases)))
+}
+
+// cutRecords takes n bytes away at the end, with a length that fits.
+func cutRecords(n int) func([]byte) []byte {
+	return func(raw []byte) []byte {
+		raw = raw[:len(raw)-n]
+		binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
+		return raw
+	}
 }
 
 // records replaces the bytes of the case's partition.
@@ -130,6 +141,15 @@ var produceScripts = []script{
 		{name: "a topic without partitions", edit: func(_ *actor, r *kmsg.ProduceRequest) { r.Topics[0].Partitions = nil }},
 		// behaviour 49
 		{name: "the offsets topic", b: batch{records: some(1)}, edit: func(x *actor, r *kmsg.ProduceRequest) { r.Topics[0].Topic = "__consumer_offsets" }},
+		{name: "gzip", b: batch{records: some(3), codec: kgo.GzipCompression}},
+		{name: "snappy", b: batch{records: some(3), codec: kgo.SnappyCompression}},
+		{name: "lz4", b: batch{records: some(3), codec: kgo.Lz4Compression}},
+		{name: "zstd", b: batch{records: some(3), codec: kgo.ZstdCompression}},
+		{name: "gzip, count 2 with 3 records", b: batch{records: some(3), codec: kgo.GzipCompression, count: val[int32](2), lastDelta: val[int32](1)}},
+		{name: "gzip, count 5 with 3 records", b: batch{records: some(3), codec: kgo.GzipCompression, count: val[int32](5), lastDelta: val[int32](4)}},
+		{name: "gzip, offset deltas 0,5,2", b: batch{records: some(3), codec: kgo.GzipCompression, deltas: []int32{0, 5, 2}}},
+		{name: "gzip cut inside", b: batch{records: some(3), codec: kgo.GzipCompression, spoil: cutRecords(8), recrc: true}},
+		{name: "lz4 cut inside", b: batch{records: some(3), codec: kgo.Lz4Compression, spoil: cutRecords(8), recrc: true}},
 		{name: "one good and one bad partition", edit: func(x *actor, r *kmsg.ProduceRequest) {
 			r.Topics[0].Partitions[0].Records = batch{records: some(1)}.bytes()
 			addBatch(x, r, "t", 5000, batch{records: some(1)}.bytes())
