@@ -19,8 +19,6 @@ const (
 	clientID = "diff"
 	// patience is how long an answer may take before it counts as missing.
 	patience = 20 * time.Second
-	// silence is how long to listen where no answer is expected.
-	silence = 400 * time.Millisecond
 )
 
 // What a server does instead of answering.

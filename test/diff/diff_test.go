@@ -96,7 +96,7 @@ func live(t *testing.T) *target {
 		addr = startKafka(t)
 	}
 	tg := connected(t, apache, addr)
-	tg.settles = patience
+	tg.settles, tg.silence = patience, 2*time.Second
 	return tg
 }
 

@@ -229,7 +229,7 @@ func (x *actor) exchange(sc *script, st *step) (kmsg.Response, int, error) {
 		return nil, 0, nil
 	}
 	if st.silent {
-		return x.receive(p, silence)
+		return x.receive(p, x.target.silence)
 	}
 	resp, extra, err := x.receive(p, patience)
 	if errors.Is(err, errSilent) {

@@ -37,6 +37,9 @@ type target struct {
 	recorded   *recording // nil for a server
 	// settles is how long a change may take to show after it was answered.
 	settles time.Duration
+	// silence is how long to listen where no answer is expected: the
+	// connection may still be closed.
+	silence time.Duration
 	port    int32
 	nodeID  int32
 	cluster string
@@ -45,7 +48,7 @@ type target struct {
 
 // connect asks a server who it is and waits until its coordinators work.
 func connect(name, addr string) (*target, error) {
-	t := &target{name: name, addr: addr, settles: 200 * time.Millisecond, serves: make(map[int16][2]int16)}
+	t := &target{name: name, addr: addr, settles: 200 * time.Millisecond, silence: 400 * time.Millisecond, serves: make(map[int16][2]int16)}
 	c, err := dial(addr)
 	if err != nil {
 		return nil, err
