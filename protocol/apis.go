@@ -41,6 +41,11 @@ var apis = []API{
 	{Key: 21, Name: "DeleteRecords", Max: 2},
 	{Key: 22, Name: "InitProducerId", Max: 5},
 	{Key: 23, Name: "OffsetForLeaderEpoch", Max: 4},
+	{Key: 24, Name: "AddPartitionsToTxn", Max: 5},
+	{Key: 25, Name: "AddOffsetsToTxn", Max: 4},
+	{Key: 26, Name: "EndTxn", Max: 5},
+	{Key: 27, Name: "WriteTxnMarkers", Max: 2},
+	{Key: 28, Name: "TxnOffsetCommit", Max: 6},
 	{Key: 32, Name: "DescribeConfigs", Max: 4},
 	{Key: 33, Name: "AlterConfigs", Max: 2},
 	{Key: 37, Name: "CreatePartitions", Max: 3},
@@ -48,6 +53,9 @@ var apis = []API{
 	{Key: 44, Name: "IncrementalAlterConfigs", Max: 1},
 	{Key: 47, Name: "OffsetDelete", Max: 0},
 	{Key: 60, Name: "DescribeCluster", Max: 2},
+	{Key: 61, Name: "DescribeProducers", Max: 0},
+	{Key: 65, Name: "DescribeTransactions", Max: 0},
+	{Key: 66, Name: "ListTransactions", Max: 2},
 }
 
 // byKey holds the table's rows at their keys; nil where nothing is served.
