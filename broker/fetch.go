@@ -468,7 +468,7 @@ func (f *fetch) told(r *fetchResult) kmsg.FetchResponseTopicPartition {
 	p.ErrorCode = r.code
 	p.HighWatermark, p.LastStableOffset, p.LogStartOffset = r.highWatermark, r.lastStable, r.logStart
 	if f.req.IsolationLevel == readCommitted || r.on == nil {
-		p.AbortedTransactions = []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
+		p.AbortedTransactions = f.aborted(r)
 	}
 	if r.diverging && f.req.Version >= 12 {
 		p.DivergingEpoch.Epoch, p.DivergingEpoch.EndOffset = r.divergesAfter, r.divergesAt
@@ -478,6 +478,21 @@ func (f *fetch) told(r *fetchResult) kmsg.FetchResponseTopicPartition {
 		p.CurrentLeader.LeaderID, p.CurrentLeader.LeaderEpoch = l.leader, l.leaderEpoch
 	}
 	return p
+}
+
+// aborted is what the client must leave out of the records that it gets; never
+// nil.
+func (f *fetch) aborted(r *fetchResult) []kmsg.FetchResponseTopicPartitionAbortedTransaction {
+	if r.count > 0 && r.on.txns.aborted.Load() != nil {
+		end := r.item.offset
+		for b := range record.Batches(f.slices[r.first+r.count-1]) {
+			end = b.LastOffset() + 1
+		}
+		if found := r.on.txns.abortedBetween(r.item.offset, end); found != nil {
+			return found
+		}
+	}
+	return []kmsg.FetchResponseTopicPartitionAbortedTransaction{}
 }
 
 // empty is an answer with nothing in it.

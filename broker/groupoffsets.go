@@ -22,14 +22,14 @@ func (b *Broker) handleOffsetCommit(r *request, req *kmsg.OffsetCommitRequest) (
 	return resp, nil
 }
 
-// handleOffsetFetch serves OffsetFetch v0-v10 (v2: all topics, v8: several
-// groups, v9: member epochs, v10: topic ids).
+// handleOffsetFetch serves OffsetFetch v0-v10 (v2: all topics, v7: stable
+// offsets only, KIP-447, v8: several groups, v9: member epochs, v10: topic ids).
 func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
 	topics := b.lookupTopic()
 	if req.Version >= 8 {
 		for i := range req.Groups {
-			resp.Groups = append(resp.Groups, b.fetchOffsets(req.Version, &req.Groups[i], topics))
+			resp.Groups = append(resp.Groups, b.fetchOffsets(req, &req.Groups[i], topics))
 		}
 		return resp, nil
 	}
@@ -41,7 +41,7 @@ func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (km
 	for i, t := range req.Topics {
 		one.Topics[i].Topic, one.Topics[i].Partitions = t.Topic, t.Partitions
 	}
-	answer := b.fetchOffsets(req.Version, &one, topics)
+	answer := b.fetchOffsets(req, &one, topics)
 	resp.ErrorCode = answer.ErrorCode
 	for _, t := range answer.Topics {
 		old := kmsg.NewOffsetFetchResponseTopic()
@@ -57,12 +57,15 @@ func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (km
 }
 
 // fetchOffsets reads one group's offsets. A group that does not exist has none.
-func (b *Broker) fetchOffsets(version int16, req *kmsg.OffsetFetchRequestGroup, topics group.Lookup) (answer kmsg.OffsetFetchResponseGroup) {
+func (b *Broker) fetchOffsets(all *kmsg.OffsetFetchRequest, req *kmsg.OffsetFetchRequestGroup, topics group.Lookup) (answer kmsg.OffsetFetchResponseGroup) {
 	found := b.groups.peek(req.Group, func(g *group.Classic) {
-		answer = g.FetchOffsets(version, req, topics)
+		answer = g.FetchOffsets(all.Version, req, topics)
+		if all.RequireStable { // v7+
+			g.Offsets().HideUnstable(&answer, topics)
+		}
 	})
 	if !found {
-		answer = group.New(req.Group, b.groups.config()).FetchOffsets(version, req, topics)
+		answer = group.New(req.Group, b.groups.config()).FetchOffsets(all.Version, req, topics)
 	}
 	return answer
 }

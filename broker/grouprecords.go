@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"minibroker/broker/group"
+	"minibroker/broker/txn"
 	"minibroker/protocol/record"
 )
 
 // This file owns how the groups' records get into __consumer_offsets.
 
 // noProducer is who writes what belongs to no transaction.
-var noProducer = producerName{record.NoProducerID, record.NoProducerEpoch}
+var noProducer = txn.Producer{ID: record.NoProducerID, Epoch: record.NoProducerEpoch}
 
 // storeGroupRecords appends records of a group to its partition of
 // __consumer_offsets, as part of a producer's transaction unless that is
@@ -21,7 +22,7 @@ var noProducer = producerName{record.NoProducerID, record.NoProducerEpoch}
 //
 // The topic was made when the group was. If somebody has deleted it since, the
 // group lives on without it.
-func (b *Broker) storeGroupRecords(id string, by producerName, records []group.Record, now time.Time) *apiError {
+func (b *Broker) storeGroupRecords(id string, by txn.Producer, records []group.Record, now time.Time) *apiError {
 	if len(records) == 0 {
 		return nil
 	}
@@ -63,10 +64,10 @@ func (w *groupRecordWriter) release() {
 
 // build makes a batch of the first n records: all, if they fit a batch of limit
 // bytes or are part of a transaction.
-func (w *groupRecordWriter) build(records []group.Record, by producerName, ms int64, limit int) (n int) {
+func (w *groupRecordWriter) build(records []group.Record, by txn.Producer, ms int64, limit int) (n int) {
 	w.builder.Reset(record.None, 0)
 	if by != noProducer {
-		w.builder.ProducerID, w.builder.ProducerEpoch, w.builder.Transactional = by.id, by.epoch, true
+		w.builder.ProducerID, w.builder.ProducerEpoch, w.builder.Transactional = by.ID, by.Epoch, true
 	}
 	for n < len(records) {
 		r := &records[n]

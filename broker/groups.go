@@ -21,6 +21,9 @@ type groups struct {
 	mu sync.Mutex // to find, add and remove; a leaf: no other lock is taken below it
 	// byID has the groups that exist.
 	byID map[string]*groupState
+	// pending has, by producer id, the groups for which its open transaction
+	// commits offsets.
+	pending map[int64]map[string]struct{}
 }
 
 // groupState is one group with its lock and its timer.

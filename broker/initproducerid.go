@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"minibroker/broker/txn"
 	"minibroker/protocol/record"
 )
 
@@ -23,8 +24,8 @@ func (b *Broker) handleInitProducerID(r *request, req *kmsg.InitProducerIDReques
 }
 
 func (b *Broker) initProducerID(req *kmsg.InitProducerIDRequest) (id int64, epoch, code int16) {
-	has := producerName{req.ProducerID, req.ProducerEpoch}
-	if (has.id == record.NoProducerID) != (has.epoch == record.NoProducerEpoch) {
+	has := txn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}
+	if (has.ID == record.NoProducerID) != (has.Epoch == record.NoProducerEpoch) {
 		return -1, -1, kerr.InvalidRequest.Code
 	}
 	if req.TransactionalID == nil {
@@ -38,8 +39,8 @@ func (b *Broker) initProducerID(req *kmsg.InitProducerIDRequest) (id int64, epoc
 	if t := req.TransactionTimeoutMillis; t <= 0 || int(t) > b.config.Load().Int("transaction.max.timeout.ms") {
 		return -1, -1, kerr.InvalidTransactionTimeout.Code
 	}
-	got, code := b.transactions.init(*req.TransactionalID, has, b.newProducerID)
-	return got.id, got.epoch, code
+	got, code := b.transactions.init(*req.TransactionalID, req.TransactionTimeoutMillis, has)
+	return got.ID, got.Epoch, code
 }
 
 // newProducerID gives out the next producer id; they count up from 0

@@ -139,7 +139,7 @@ func (j *janitor) clean(p *partition, now int64) {
 func (j *janitor) compact(p *partition, cfg *storage.Config, now int64) {
 	for range 3 { // a swap fails when records were deleted meanwhile
 		p.mu.Lock()
-		producers := storage.Producers{Last: p.producers.last(now, j.b.producerExpiry())}
+		producers := storage.Producers{Last: p.producers.last(now, j.b.producerExpiry()), Aborted: p.txns.allAborted()}
 		upTo := p.moment().lastStable
 		p.mu.Unlock()
 		plan := p.log.PlanCompaction(cfg, now, upTo, producers)

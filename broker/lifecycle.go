@@ -20,12 +20,14 @@ func (b *Broker) init() {
 	b.janitor.b = b
 	b.fetchSessions = newFetchSessions()
 	b.groups = groups{b: b, byID: make(map[string]*groupState)}
+	b.transactions = transactions{b: b, since: b.nowMs(), byID: make(map[string]*transaction)}
 	b.groupConfig.Store(groupConfig(b.config.Load(), b.random.uuidText))
 }
 
 // stop ends what runs beside the connections.
 func (b *Broker) stop() {
 	b.advertiser.comeback.stop()
+	b.transactions.stop()
 	b.groups.stop()
 	b.janitor.stop()
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/txn"
 )
 
 // This file tests ListOffsets, DeleteRecords, OffsetForLeaderEpoch and
@@ -218,15 +220,17 @@ func TestOffsetForLeaderEpoch(t *testing.T) { // behaviour 115
 	}
 }
 
-func initRequest(version int16, txnID *string, has producerName) *kmsg.InitProducerIDRequest {
+func initRequest(version int16, txnID *string, has txn.Producer) *kmsg.InitProducerIDRequest {
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.Version = version
 	req.TransactionalID, req.TransactionTimeoutMillis = txnID, 60_000
-	req.ProducerID, req.ProducerEpoch = has.id, has.epoch
+	req.ProducerID, req.ProducerEpoch = has.ID, has.Epoch
 	return req
 }
 
-var nobody = producerName{-1, -1}
+var nobody = txn.Nobody
+
+func by(id int64, epoch int16) txn.Producer { return txn.Producer{ID: id, Epoch: epoch} }
 
 func TestProducerIDsCountUp(t *testing.T) { // behaviours 77, 78
 	b, _ := atRest(t)
@@ -237,7 +241,7 @@ func TestProducerIDsCountUp(t *testing.T) { // behaviours 77, 78
 			t.Errorf("v%d: %+v", v, resp)
 		}
 	}
-	if resp := ask[*kmsg.InitProducerIDResponse](c, initRequest(4, nil, producerName{2, 0})); resp.ProducerID != 6 || resp.ProducerEpoch != 0 {
+	if resp := ask[*kmsg.InitProducerIDResponse](c, initRequest(4, nil, by(2, 0))); resp.ProducerID != 6 || resp.ProducerEpoch != 0 {
 		t.Errorf("a producer that had an id got %+v, want a new one", resp)
 	}
 }
@@ -272,37 +276,21 @@ func TestATransactionalIDFencesWhoHadItBefore(t *testing.T) {
 	for _, step := range []struct {
 		name    string
 		version int16
-		has     producerName
-		want    producerName
+		has     txn.Producer
+		want    txn.Producer
 		code    int16
 	}{
-		{"the first producer", 4, nobody, producerName{0, 0}, 0},
-		{"a second one takes over", 4, nobody, producerName{0, 1}, 0},
-		{"the first is fenced", 4, producerName{0, 0}, nobody, 90},
-		{"the first is fenced, in a version that knows no such error", 3, producerName{0, 0}, nobody, 47},
-		{"the second goes on after an error", 4, producerName{0, 1}, producerName{0, 2}, 0},
-		{"it asks again, as the answer got lost", 4, producerName{0, 1}, producerName{0, 2}, 0},
-		{"somebody has an id that this one never had", 4, producerName{7, 2}, nobody, 90},
+		{"the first producer", 4, nobody, by(0, 0), 0},
+		{"a second one takes over", 4, nobody, by(0, 1), 0},
+		{"the first is fenced", 4, by(0, 0), nobody, 90},
+		{"the first is fenced, in a version that knows no such error", 3, by(0, 0), nobody, 47},
+		{"the second goes on after an error", 4, by(0, 1), by(0, 2), 0},
+		{"it asks again, as the answer got lost", 4, by(0, 1), by(0, 2), 0},
+		{"somebody has an id that this one never had", 4, by(7, 2), nobody, 90},
 	} {
 		resp := ask[*kmsg.InitProducerIDResponse](c, initRequest(step.version, &id, step.has))
-		if got := (producerName{resp.ProducerID, resp.ProducerEpoch}); got != step.want || resp.ErrorCode != step.code {
+		if got := by(resp.ProducerID, resp.ProducerEpoch); got != step.want || resp.ErrorCode != step.code {
 			t.Fatalf("%s: got %+v and [%d], want %+v and [%d]", step.name, got, resp.ErrorCode, step.want, step.code)
 		}
-	}
-}
-
-func TestATransactionalIDGetsANewProducerIDWhenEpochsRunOut(t *testing.T) {
-	var txns transactions
-	next := int64(0)
-	newID := func() int64 { next++; return next - 1 }
-	var got producerName
-	for range 1 << 15 {
-		var code int16
-		if got, code = txns.init("txn", nobody, newID); code != 0 {
-			t.Fatalf("error [%d]", code)
-		}
-	}
-	if want := (producerName{1, 0}); got != want {
-		t.Fatalf("got %+v, want %+v: 32766 is the last epoch of a producer id", got, want)
 	}
 }

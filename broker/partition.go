@@ -29,6 +29,7 @@ type partition struct {
 	deleted   bool // the topic is gone: appends and waits fail
 	log       *storage.Log
 	producers *producerStates // nil until an idempotent producer writes
+	txns      partitionTxns
 	waiters   waitList
 
 	// highWatermark is the offset up to which consumers may read: all
@@ -91,10 +92,6 @@ func (p *partition) moment() moment {
 	return moment{leadership: l, highWatermark: high, lastStable: p.lastStableOffset(high)}
 }
 
-// lastStableOffset is the offset below which no transaction is open, and at
-// most the high watermark.
-func (p *partition) lastStableOffset(highWatermark int64) int64 { return highWatermark }
-
 // appended is what became of a batch.
 type appended struct {
 	base      int64
@@ -102,15 +99,25 @@ type appended struct {
 	timestamp int64
 }
 
+// errNotInTransaction refuses records of a transaction that is not open on the
+// partition: its coordinator must be asked whether it should be.
+var errNotInTransaction = fail(kerr.InvalidTxnState, "Record was not part of an ongoing transaction")
+
 // append adds one checked batch to p's log, makes it readable and wakes who
-// waits for it. now is in ms.
+// waits for it. now is in ms. Records of a transaction may open it on p.
 func (b *Broker) append(p *partition, batch record.Batch, now int64) (appended, *apiError) {
+	return b.appendTo(p, batch, now, false)
+}
+
+// appendTo is append, which fails with errNotInTransaction if mustBeOpen says
+// that the batch's transaction must be open already.
+func (b *Broker) appendTo(p *partition, batch record.Batch, now int64, mustBeOpen bool) (appended, *apiError) {
 	var expireAfter int64
 	if batch.HasProducer() {
 		expireAfter = b.producerExpiry()
 	}
 	p.mu.Lock()
-	a, err := p.append(batch, now, expireAfter)
+	a, err := p.append(batch, now, expireAfter, mustBeOpen)
 	if err != nil || a.duplicate {
 		p.mu.Unlock()
 		return a, err
@@ -123,13 +130,16 @@ func (b *Broker) append(p *partition, batch record.Batch, now int64) (appended, 
 }
 
 // append needs mu. expireAfter is for producers, in ms.
-func (p *partition) append(batch record.Batch, now, expireAfter int64) (appended, *apiError) {
+func (p *partition) append(batch record.Batch, now, expireAfter int64, mustBeOpen bool) (appended, *apiError) {
 	if p.deleted {
 		return appended{}, errUnknownTopicOrPartition
 	}
 	producer := batch.HasProducer()
 	if producer {
 		known := p.producers.get(batch.ProducerID(), now, expireAfter)
+		if mustBeOpen && batch.Attributes().Transactional() && !known.inTransaction(batch.ProducerEpoch()) {
+			return appended{}, errNotInTransaction
+		}
 		same, err := known.check(batch)
 		if err != nil {
 			return appended{}, err
@@ -140,7 +150,10 @@ func (p *partition) append(batch record.Batch, now, expireAfter int64) (appended
 	}
 	base := p.log.Append(batch, p.leadership.Load().leaderEpoch, &p.settings.Load().log, now)
 	if producer {
-		p.producers = p.producers.appended(batch, base, now, expireAfter)
+		var began bool
+		if p.producers, began = p.producers.appended(batch, base, now, expireAfter); began {
+			p.txns.begin(batch.ProducerID(), base)
+		}
 	}
 	// The only replica has it. Others would move this when they have.
 	p.highWatermark.Store(p.log.EndOffset())

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"minibroker/broker/txn"
 	"minibroker/protocol/record"
 )
 
@@ -37,7 +38,7 @@ var (
 	refusedInternalTopic    = refusal(kerr.InvalidTopicException)
 	refusedAcks             = refusal(kerr.InvalidRequiredAcks)
 	refusedTxnID            = refusal(kerr.TransactionalIDAuthorizationFailed)
-	refusedTxnState         = refusal(kerr.InvalidTxnState)
+	refusedNotAdded         = &record.Rejection{Code: kerr.InvalidTxnState.Code, Reason: notAdded, Message: notAdded, BeforeAppend: true}
 	refusedTooLarge         = refusal(kerr.RecordListTooLarge)
 	refusedReplicas         = &record.Rejection{Code: kerr.NotEnoughReplicas.Code, Reason: kerr.NotEnoughReplicas.Message}
 )
@@ -167,11 +168,14 @@ func (b *Broker) produce(r *request, req *kmsg.ProduceRequest, t *topic, records
 		return nil
 	case len(batch) > s.log.SegmentBytes:
 		return refusedTooLarge
-	case batch.Attributes().Transactional():
-		// No partition is part of a transaction yet.
-		return refusedTxnState
 	}
-	a, err := b.append(p, batch, now)
+	a, err := b.appendTo(p, batch, now, batch.Attributes().Transactional())
+	if err == errNotInTransaction {
+		var rej *record.Rejection
+		if a, err, rej = b.produceInTransaction(req, p, batch, now); rej != nil {
+			return rej
+		}
+	}
 	if err != nil {
 		return &record.Rejection{Code: err.code, Reason: err.message, BeforeAppend: err == errUnknownTopicOrPartition}
 	}
@@ -182,6 +186,34 @@ func (b *Broker) produce(r *request, req *kmsg.ProduceRequest, t *topic, records
 		answer.LogAppendTime = a.timestamp
 	}
 	return nil
+}
+
+const notAdded = "Partition was not added to the transaction" // behaviour 215
+
+// produceInTransaction appends the first records of a producer's transaction on
+// p, if the transaction's coordinator agrees (KIP-890): up to v11 the producer
+// has told it before, from v12 on the partition is added now.
+func (b *Broker) produceInTransaction(req *kmsg.ProduceRequest, p *partition, batch record.Batch, now int64) (a appended, err *apiError, rej *record.Rejection) {
+	v := txn.V1
+	if req.Version >= 12 {
+		v = txn.V2
+	} else if !b.config.Load().Bool("transaction.partition.verification.enable") {
+		a, err = b.append(p, batch, now)
+		return a, err, nil
+	}
+	by := txn.Producer{ID: batch.ProducerID(), Epoch: batch.ProducerEpoch()}
+	refused := b.transactions.within(*req.TransactionID, by, v, txn.Partition{Topic: p.topicName, Index: p.index}, func() {
+		a, err = b.append(p, batch, now)
+	})
+	switch {
+	case refused == nil:
+		return a, err, nil
+	case refused == kerr.TransactionAbortable && req.Version < 11:
+		return a, nil, refusedNotAdded
+	case refused == kerr.ProducerFenced:
+		refused = kerr.InvalidProducerEpoch
+	}
+	return a, nil, refusal(refused)
 }
 
 // refuse fills a partition's answer with an error. p is nil where there is no

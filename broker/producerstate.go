@@ -17,7 +17,7 @@ import (
 // they are sent twice; clients keep at most this many requests in flight.
 const rememberedBatches = 5
 
-// producerStates is the idempotent producers of one partition, by producer id.
+// producerStates is the idempotent and transactional producers of one partition, by producer id.
 type producerStates struct {
 	byID map[int64]*producerState
 	// sweepAt is the number of producers at which expired ones are looked
@@ -30,8 +30,29 @@ type producerState struct {
 	epoch    int16 // record.NoProducerEpoch until the first batch
 	count    uint8 // of batches remembered
 	next     uint8 // where in batches the next one goes
-	lastSeen int64 // when the newest batch came, on the broker's clock, in ms
+	lastSeen int64 // when the newest batch or marker came, on the broker's clock, in ms
 	batches  [rememberedBatches]producerBatch
+
+	txnFirst         int64 // where its open transaction begins; -1: none is open
+	coordinatorEpoch int32 // of its newest marker; -1: there was none
+	lastTimestamp    int64 // of the newest batch or marker
+}
+
+func newProducerState(epoch int16) producerState {
+	return producerState{epoch: epoch, txnFirst: -1, coordinatorEpoch: -1, lastTimestamp: record.NoTimestamp}
+}
+
+// renewed is the state at the beginning of another epoch.
+func (s *producerState) renewed(epoch int16) producerState {
+	next := newProducerState(epoch)
+	next.txnFirst, next.coordinatorEpoch = s.txnFirst, s.coordinatorEpoch
+	return next
+}
+
+// inTransaction says whether the producer has a transaction open in its current
+// epoch; s is nil where nothing is known of it.
+func (s *producerState) inTransaction(epoch int16) bool {
+	return s != nil && s.txnFirst >= 0 && s.epoch == epoch
 }
 
 // producerBatch is one batch that was appended.
@@ -62,7 +83,7 @@ func (ps *producerStates) get(id, now, expireAfter int64) *producerState {
 }
 
 func (s *producerState) expired(now, expireAfter int64) bool {
-	return now-s.lastSeen >= expireAfter
+	return s.txnFirst < 0 && now-s.lastSeen >= expireAfter
 }
 
 // check says whether b may be appended after what is known of its producer: s
@@ -75,7 +96,9 @@ func (s *producerState) check(b record.Batch) (duplicate *producerBatch, err *ap
 		// and the producer forgotten with them (KIP-360).
 		return nil, nil
 	}
-	if epoch == s.epoch {
+	// What the group coordinator writes for a producer has no sequence numbers.
+	numbered := first != record.NoSequence
+	if epoch == s.epoch && numbered {
 		last := b.LastSequence()
 		for i := range s.batches[:s.count] {
 			if d := &s.batches[i]; d.firstSeq == first && d.lastSeq == last {
@@ -87,14 +110,22 @@ func (s *producerState) check(b record.Batch) (duplicate *producerBatch, err *ap
 	switch {
 	case epoch < s.epoch:
 		return nil, fail(kerr.InvalidProducerEpoch, "Epoch of producer %d is %d, which is smaller than the last seen epoch %d", id, epoch, s.epoch)
+	case !numbered:
 	case epoch > s.epoch:
 		if first != 0 {
 			return nil, fail(kerr.OutOfOrderSequenceNumber, "Invalid sequence number for new epoch of producer %d: %d (request epoch), %d (seq. number), %d (current producer epoch)", id, epoch, first, s.epoch)
 		}
 	default:
-		if end := s.newest().lastSeq; !follows(end, first) {
+		end := record.NoSequence // in an epoch that began with a marker
+		if newest := s.newest(); newest != nil {
+			end = newest.lastSeq
+		}
+		if !follows(end, first) {
 			return nil, fail(kerr.OutOfOrderSequenceNumber, "Out of order sequence number for producer %d: %d (incoming seq. number), %d (current end sequence number)", id, first, end)
 		}
+	}
+	if s.txnFirst >= 0 && !b.Attributes().Transactional() {
+		return nil, fail(kerr.InvalidTxnState, "Expected transactional write from producer %d", id)
 	}
 	return nil, nil
 }
@@ -108,28 +139,53 @@ func follows(last, next int32) bool {
 }
 
 // appended remembers b, which check let pass and which got the offset base. It
-// returns the states, which it makes for a partition's first producer.
-func (ps *producerStates) appended(b record.Batch, base, now, expireAfter int64) *producerStates {
-	if ps == nil {
-		ps = &producerStates{byID: make(map[int64]*producerState, 1), sweepAt: 64}
-	}
-	id := b.ProducerID()
-	s := ps.byID[id]
-	if s == nil {
-		if len(ps.byID) >= ps.sweepAt {
-			ps.sweep(now, expireAfter)
-		}
-		s = &producerState{epoch: record.NoProducerEpoch}
-		ps.byID[id] = s
-	}
-	if epoch := b.ProducerEpoch(); epoch != s.epoch || s.expired(now, expireAfter) {
-		*s = producerState{epoch: epoch}
-	}
+// returns the states, which it makes for a partition's first producer, and
+// whether a transaction began with b.
+func (ps *producerStates) appended(b record.Batch, base, now, expireAfter int64) (_ *producerStates, began bool) {
+	ps, s := ps.at(b.ProducerID(), b.ProducerEpoch(), now, expireAfter)
 	s.batches[s.next] = producerBatch{firstSeq: b.BaseSequence(), lastSeq: b.LastSequence(), baseOffset: base, timestamp: b.MaxTimestamp()}
 	s.next = (s.next + 1) % rememberedBatches
 	s.count = min(s.count+1, rememberedBatches)
-	s.lastSeen = now
-	return ps
+	s.lastSeen, s.lastTimestamp = now, b.MaxTimestamp()
+	if s.txnFirst < 0 && b.Attributes().Transactional() {
+		s.txnFirst = base
+		return ps, true
+	}
+	return ps, false
+}
+
+// ended remembers a marker, which checkMarker let pass. It returns the states,
+// as appended does, and where the transaction began that it ended; -1 where none
+// was open.
+func (ps *producerStates) ended(m *marker, expireAfter int64) (_ *producerStates, first int64) {
+	ps, s := ps.at(m.producer.ID, m.producer.Epoch, m.now, expireAfter)
+	first, s.txnFirst = s.txnFirst, -1
+	s.coordinatorEpoch = m.coordinatorEpoch
+	s.lastSeen, s.lastTimestamp = m.now, m.now
+	return ps, first
+}
+
+// at is the state of a producer that writes in an epoch, which begins anew if it
+// is another one.
+func (ps *producerStates) at(id int64, epoch int16, now, expireAfter int64) (*producerStates, *producerState) {
+	if ps == nil {
+		ps = &producerStates{byID: make(map[int64]*producerState, 1), sweepAt: 64}
+	}
+	s := ps.byID[id]
+	switch {
+	case s == nil:
+		if len(ps.byID) >= ps.sweepAt {
+			ps.sweep(now, expireAfter)
+		}
+		s = new(producerState)
+		*s = newProducerState(epoch)
+		ps.byID[id] = s
+	case s.expired(now, expireAfter):
+		*s = newProducerState(epoch)
+	case epoch != s.epoch:
+		*s = s.renewed(epoch)
+	}
+	return ps, s
 }
 
 // sweep forgets expired producers. It runs when their number has doubled, so
@@ -150,7 +206,11 @@ func (ps *producerStates) last(now, expireAfter int64) map[int64]storage.LastRec
 	}
 	last := make(map[int64]storage.LastRecord, len(ps.byID))
 	for id, s := range ps.byID {
-		if b := s.newest(); b != nil && !s.expired(now, expireAfter) {
+		if s.expired(now, expireAfter) {
+			continue
+		}
+		last[id] = storage.LastRecord{Offset: -1, Epoch: s.epoch}
+		if b := s.newest(); b != nil {
 			records := int64((b.lastSeq - b.firstSeq) & math.MaxInt32)
 			last[id] = storage.LastRecord{Offset: b.baseOffset + records, Epoch: s.epoch}
 		}

@@ -70,7 +70,7 @@ func TestProducerBatchesAreCheckedAgainstWhatTheyFollow(t *testing.T) {
 				if same != nil {
 					base = same.baseOffset
 				} else {
-					states = states.appended(b, base, 0, day)
+					states, _ = states.appended(b, base, 0, day)
 					end += int64(s.count)
 				}
 				if base != s.base {
@@ -84,7 +84,7 @@ func TestProducerBatchesAreCheckedAgainstWhatTheyFollow(t *testing.T) {
 func TestProducersExpire(t *testing.T) {
 	first := record.Batch(batchOf(t, 1000, []string{"a"}, producedBy(1, 0, 0)))
 	var states *producerStates
-	states = states.appended(first, 0, 0, day)
+	states, _ = states.appended(first, 0, 0, day)
 	if states.get(1, day-1, day) == nil {
 		t.Fatal("the producer is forgotten too early")
 	}
@@ -92,7 +92,7 @@ func TestProducersExpire(t *testing.T) {
 		t.Fatal("the producer is remembered after producer.id.expiration.ms")
 	}
 	// What comes after is its first batch again: the old ones are forgotten.
-	states = states.appended(record.Batch(batchOf(t, 1000, []string{"a"}, producedBy(1, 0, 5))), 1, day, day)
+	states, _ = states.appended(record.Batch(batchOf(t, 1000, []string{"a"}, producedBy(1, 0, 5))), 1, day, day)
 	if same, _ := states.get(1, day, day).check(first); same != nil {
 		t.Fatal("a batch from before the expiry is still known")
 	}
@@ -102,7 +102,7 @@ func TestExpiredProducersGiveTheirMemoryBack(t *testing.T) {
 	var states *producerStates
 	for id := range int64(5_000) {
 		b := record.Batch(batchOf(t, 1000, []string{"a"}, producedBy(id, 0, 0)))
-		states = states.appended(b, id, id*day/100, day) // 100 are alive at a time
+		states, _ = states.appended(b, id, id*day/100, day) // 100 are alive at a time
 	}
 	if n := len(states.byID); n > 400 {
 		t.Fatalf("%d producers are kept, of which some 100 are alive", n)
@@ -114,7 +114,7 @@ func TestExpiredProducersGiveTheirMemoryBack(t *testing.T) {
 
 func TestCompactionIsToldEachProducersLastRecord(t *testing.T) {
 	var states *producerStates
-	states = states.appended(record.Batch(batchOf(t, 0, []string{"a", "b", "c"}, producedBy(4, 2, math.MaxInt32))), 10, 0, day)
+	states, _ = states.appended(record.Batch(batchOf(t, 0, []string{"a", "b", "c"}, producedBy(4, 2, math.MaxInt32))), 10, 0, day)
 	if got := states.last(0, day)[4]; got.Offset != 12 || got.Epoch != 2 {
 		t.Fatalf("got %+v, want offset 12 and epoch 2", got)
 	}

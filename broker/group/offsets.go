@@ -29,11 +29,17 @@ type PartitionOffset struct {
 type Offsets struct {
 	// Sorted by partition: few bytes for a group of one, and in order for
 	// whoever lists them.
-	topics map[string][]PartitionOffset
+	topics  map[string][]PartitionOffset
+	pending pendingOffsets
 }
 
-// Commit stores c, over what was there.
+// Commit stores c, over what was there and over what is pending.
 func (o *Offsets) Commit(topic string, partition int32, c Committed) {
+	o.outdate(topicPartition{topic, partition}, math.MaxUint64)
+	o.put(topic, partition, c)
+}
+
+func (o *Offsets) put(topic string, partition int32, c Committed) {
 	if o.topics == nil {
 		o.topics = make(map[string][]PartitionOffset)
 	}
@@ -57,6 +63,7 @@ func (o *Offsets) Get(topic string, partition int32) (Committed, bool) {
 
 // Delete forgets a partition's offset and tells whether there was one.
 func (o *Offsets) Delete(topic string, partition int32) bool {
+	o.forgetPending(func(at topicPartition) bool { return at == topicPartition{topic, partition} })
 	ps := o.topics[topic]
 	i, found := find(ps, partition)
 	if !found {
@@ -73,16 +80,17 @@ func (o *Offsets) Delete(topic string, partition int32) bool {
 // DeleteTopic forgets all offsets of a topic and tells whether there were
 // any.
 func (o *Offsets) DeleteTopic(topic string) bool {
+	o.forgetPending(func(at topicPartition) bool { return at.topic == topic })
 	_, found := o.topics[topic]
 	delete(o.topics, topic)
 	return found
 }
 
 // Clear forgets everything.
-func (o *Offsets) Clear() { o.topics = nil }
+func (o *Offsets) Clear() { o.topics, o.pending = nil, pendingOffsets{} }
 
-// None tells whether nothing is committed.
-func (o *Offsets) None() bool { return len(o.topics) == 0 }
+// None tells whether nothing is committed or pending.
+func (o *Offsets) None() bool { return len(o.topics) == 0 && len(o.pending.byProducer) == 0 }
 
 // Topics returns the names of the topics with committed offsets, in order.
 func (o *Offsets) Topics() []string { return slices.Sorted(maps.Keys(o.topics)) }

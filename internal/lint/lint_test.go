@@ -25,8 +25,9 @@ var mayImport = map[string][]string{
 	"storage/logtest": {"storage", "protocol/record"},
 	"broker/config":   {"protocol/record", "protocol", "storage"},
 	"broker/group":    {"protocol"},
+	"broker/txn":      {},
 	"internal/listen": {},
-	"broker":          {"internal/clock", "internal/listen", "protocol", "protocol/record", "storage", "broker/config", "broker/group"},
+	"broker":          {"internal/clock", "internal/listen", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
 	"ui":              {"internal/listen", "broker", "broker/config", "protocol", "internal/clock"},
 	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock"},
 }

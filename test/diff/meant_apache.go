@@ -8,6 +8,7 @@ var apacheTable = []meant{
 
 	{path: "ApiKeys[*].MinVersion", sub: "0", why: oldVersions},
 	{path: "ApiKeys[18].MaxVersion", ref: "4", sub: "5", why: newVersions},
+	{path: "ApiKeys[28].MaxVersion", ref: "5", sub: "6", why: newVersions},
 	{path: "ApiKeys[42].MaxVersion", ref: "2", sub: "3", why: newVersions},
 	{path: "ApiKeys[*]", ref: there, sub: absent, why: stillToCome},
 	{path: "FinalizedFeatures*", why: stillToCome},

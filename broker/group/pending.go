@@ -1,0 +1,140 @@
+package group
+
+import (
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// This file owns offsets that transactions commit (KIP-98, KIP-447): they are
+// pending until the transaction ends, for whatever kind of group.
+
+// pendingOffsets is the offsets of open transactions. The zero value is empty
+// and ready.
+type pendingOffsets struct {
+	byProducer map[int64]map[topicPartition]pendingOffset
+	// unstable is how many transactions want to commit a partition.
+	unstable map[topicPartition]int
+	count    uint64 // pending offsets so far, to order them
+}
+
+type topicPartition struct {
+	topic     string
+	partition int32
+}
+
+type pendingOffset struct {
+	Committed
+	id  [16]byte // of the topic
+	seq uint64
+	// outdated: a later commit has taken effect, so this one must not.
+	outdated bool
+}
+
+// Pend notes an offset that a producer's transaction commits when it ends.
+func (o *Offsets) Pend(producerID int64, topic Topic, partition int32, c Committed) {
+	p := &o.pending
+	if p.byProducer == nil {
+		p.byProducer = make(map[int64]map[topicPartition]pendingOffset)
+		p.unstable = make(map[topicPartition]int)
+	}
+	mine := p.byProducer[producerID]
+	if mine == nil {
+		mine = make(map[topicPartition]pendingOffset)
+		p.byProducer[producerID] = mine
+	}
+	at := topicPartition{topic.Name, partition}
+	if _, again := mine[at]; !again {
+		p.unstable[at]++
+	}
+	p.count++
+	mine[at] = pendingOffset{Committed: c, id: topic.ID, seq: p.count}
+}
+
+// Unstable says whether an open transaction may yet change a partition's
+// offset.
+func (o *Offsets) Unstable(topic string, partition int32) bool {
+	return o.pending.unstable[topicPartition{topic, partition}] > 0
+}
+
+// EndTransaction commits a producer's pending offsets, or forgets them. Those
+// that somebody has committed meanwhile stay as they are.
+func (o *Offsets) EndTransaction(producerID int64, commit bool) {
+	mine := o.pending.byProducer[producerID]
+	delete(o.pending.byProducer, producerID)
+	for at, c := range mine {
+		o.pending.settle(at)
+		if commit && !c.outdated {
+			o.outdate(at, c.seq)
+			o.put(at.topic, at.partition, c.Committed)
+		}
+	}
+}
+
+func (p *pendingOffsets) settle(at topicPartition) {
+	if p.unstable[at]--; p.unstable[at] <= 0 {
+		delete(p.unstable, at)
+	}
+}
+
+// outdate keeps what was pended before seq from taking effect.
+func (o *Offsets) outdate(at topicPartition, seq uint64) {
+	if o.pending.unstable[at] == 0 {
+		return
+	}
+	for _, mine := range o.pending.byProducer {
+		if c, has := mine[at]; has && c.seq <= seq {
+			c.outdated = true
+			mine[at] = c
+		}
+	}
+}
+
+// forgetPending drops the pending offsets of a topic.
+func (o *Offsets) forgetPending(gone func(topicPartition) bool) {
+	for id, mine := range o.pending.byProducer {
+		for at := range mine {
+			if gone(at) {
+				delete(mine, at)
+				o.pending.settle(at)
+			}
+		}
+		if len(mine) == 0 {
+			delete(o.pending.byProducer, id)
+		}
+	}
+}
+
+// Pending returns the producers whose transactions have offsets here, in order.
+func (o *Offsets) Pending() []int64 {
+	ids := make([]int64, 0, len(o.pending.byProducer))
+	for id := range o.pending.byProducer {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// HideUnstable puts UNSTABLE_OFFSET_COMMIT in the place of offsets that an open
+// transaction may yet change, for consumers that ask for stable ones (KIP-447).
+func (o *Offsets) HideUnstable(answer *kmsg.OffsetFetchResponseGroup, topics Lookup) {
+	if len(o.pending.unstable) == 0 {
+		return
+	}
+	for i := range answer.Topics {
+		t := &answer.Topics[i]
+		name := t.Topic
+		if name == "" {
+			name = topics("", t.TopicID).Name
+		}
+		for j := range t.Partitions {
+			p := &t.Partitions[j]
+			if p.ErrorCode != 0 || !o.Unstable(name, p.Partition) {
+				continue
+			}
+			p.ErrorCode = kerr.UnstableOffsetCommit.Code
+			p.Offset, p.LeaderEpoch, p.Metadata = -1, -1, &noMetadata
+		}
+	}
+}
