@@ -69,20 +69,25 @@ func (b *Broker) accept(l net.Listener) {
 			}
 			continue
 		}
-		c := &conn{
-			broker: b,
-			node:   b.node,
-			nc:     nc,
-			peer:   newPeer(nc, l),
-			in:     bufio.NewReaderSize(nc, 4096),
-			out:    answerWriter{w: nc},
-		}
-		if !b.conns.add(c) {
+		if !b.connect(nc, l) {
 			_ = nc.Close()
 			return
 		}
-		b.running.Go(c.serve)
 	}
+}
+
+// connect serves nc, which came in by l, on a goroutine of its own; false once
+// the broker is closing.
+func (b *Broker) connect(nc net.Conn, l net.Listener) bool {
+	c := &conn{
+		broker: b,
+		node:   b.node,
+		nc:     nc,
+		peer:   newPeer(nc, l),
+		in:     bufio.NewReaderSize(nc, 4096),
+		out:    answerWriter{w: nc},
+	}
+	return b.conns.add(c)
 }
 
 func newPeer(nc net.Conn, l net.Listener) peer {
@@ -182,7 +187,7 @@ type connSet struct {
 	closed bool
 }
 
-// add gives c its id; false once closeAll was called.
+// add gives c its id and starts to serve it; false once closeAll was called.
 func (s *connSet) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,6 +200,7 @@ func (s *connSet) add(c *conn) bool {
 	s.next++
 	c.id = s.next
 	s.open[c.id] = c
+	c.broker.running.Go(c.serve) // under the lock: Close waits for what it finds
 	return true
 }
 

@@ -26,7 +26,8 @@ var mayImport = map[string][]string{
 	"broker/config":   {"protocol/record", "protocol", "storage"},
 	"broker/group":    {"protocol"},
 	"internal/listen": {},
-	"broker":          {"internal/clock", "internal/listen", "protocol", "protocol/record", "storage", "broker/config", "broker/group"},
+	"internal/memnet": {"internal/clock"},
+	"broker":          {"internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group"},
 	"ui":              {"internal/listen", "broker", "broker/config", "protocol", "internal/clock"},
 	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock"},
 }
