@@ -41,6 +41,7 @@ type Broker struct {
 	transactions  transactions
 	producerIDs   atomic.Int64 // given out so far
 	observers     observers
+	changes       changes
 	metrics       metrics
 
 	listeners []net.Listener

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"minibroker/protocol"
 )
@@ -28,6 +29,7 @@ type conn struct {
 	clientID string // of the newest request
 	// Named by the client in ApiVersions (KIP-511); empty if it did not.
 	softwareName, softwareVersion string
+	known                         atomic.Pointer[Client] // the same for others to read
 
 	visit visit
 }
@@ -111,6 +113,7 @@ var errHangUp = errors.New("closing the connection")
 // serve reads requests and answers them until the connection ends.
 func (c *conn) serve() {
 	b := c.broker
+	defer b.changes.happened()
 	defer b.conns.remove(c)
 	defer b.connectionEnded(c)
 	defer c.nc.Close()

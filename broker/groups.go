@@ -63,6 +63,7 @@ func (s *groups) with(id string, f func(g *group.Classic, now time.Time) group.E
 		s.settle(gs, &eff, now)
 		gs.mu.Unlock()
 		s.deliver(&eff)
+		s.b.changes.happened()
 		return
 	}
 }
@@ -136,6 +137,7 @@ func (s *groups) expire(gs *groupState) {
 	s.settle(gs, &eff, now)
 	gs.mu.Unlock()
 	s.deliver(&eff)
+	s.b.changes.happened()
 }
 
 // deliver hands out the answers of requests that waited.

@@ -119,6 +119,7 @@ func (b *Broker) append(p *partition, batch record.Batch, now int64) (appended, 
 	b.janitor.at(p, b.janitor.dueAfterAppend(p, &p.settings.Load().log, now))
 	p.mu.Unlock()
 	waiting.wakeAll()
+	b.changes.happened()
 	return a, nil
 }
 
