@@ -24,6 +24,7 @@ func (b *Broker) handleApiVersions(r *request, req *kmsg.ApiVersionsRequest) (km
 			return resp, nil
 		}
 		r.softwareName, r.softwareVersion = req.ClientSoftwareName, req.ClientSoftwareVersion
+		r.introduce()
 	}
 	if req.Version >= 5 && (req.ClusterID == nil) != (req.NodeID == -1) {
 		resp.ErrorCode = kerr.InvalidRequest.Code

@@ -41,9 +41,11 @@ type Broker struct {
 	transactions  transactions
 	producerIDs   atomic.Int64 // given out so far
 	observers     observers
+	changes       changes
 	metrics       metrics
 
 	listeners []net.Listener
+	memory    *memoryNetwork // for Dialer, among the listeners or not
 	conns     connSet
 	closing   chan struct{} // closed by Close, before anything else stops
 	closeOnce sync.Once
@@ -99,6 +101,7 @@ func New(opts ...Option) (*Broker, error) {
 		webPort:    o.webPort,
 		closing:    make(chan struct{}),
 	}
+	b.memory = newMemoryNetwork(b)
 	b.clusterID = b.random.clusterID()
 	b.config.Store(cfg)
 	b.image.Store(newImage())
@@ -108,6 +111,9 @@ func New(opts ...Option) (*Broker, error) {
 			return nil, err
 		}
 	}
+	if o.memory {
+		o.listeners = append(o.listeners, b.memory)
+	}
 	if len(o.listeners) == 0 {
 		o.listeners, err = listen.Open(o.host, o.port, "--port")
 		if err != nil {
@@ -116,7 +122,9 @@ func New(opts ...Option) (*Broker, error) {
 	}
 	b.listeners = o.listeners
 	for _, l := range b.listeners {
-		b.running.Go(func() { b.accept(l) })
+		if l != b.memory { // nobody has to accept there
+			b.running.Go(func() { b.accept(l) })
+		}
 	}
 	return b, nil
 }

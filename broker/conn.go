@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"minibroker/protocol"
 )
@@ -28,6 +29,7 @@ type conn struct {
 	clientID string // of the newest request
 	// Named by the client in ApiVersions (KIP-511); empty if it did not.
 	softwareName, softwareVersion string
+	known                         atomic.Pointer[Client] // the same for others to read
 
 	visit visit
 }
@@ -69,20 +71,25 @@ func (b *Broker) accept(l net.Listener) {
 			}
 			continue
 		}
-		c := &conn{
-			broker: b,
-			node:   b.node,
-			nc:     nc,
-			peer:   newPeer(nc, l),
-			in:     bufio.NewReaderSize(nc, 4096),
-			out:    answerWriter{w: nc},
-		}
-		if !b.conns.add(c) {
+		if !b.connect(nc, l) {
 			_ = nc.Close()
 			return
 		}
-		b.running.Go(c.serve)
 	}
+}
+
+// connect serves nc, which came in by l, on a goroutine of its own; false once
+// the broker is closing.
+func (b *Broker) connect(nc net.Conn, l net.Listener) bool {
+	c := &conn{
+		broker: b,
+		node:   b.node,
+		nc:     nc,
+		peer:   newPeer(nc, l),
+		in:     bufio.NewReaderSize(nc, 4096),
+		out:    answerWriter{w: nc},
+	}
+	return b.conns.add(c)
 }
 
 func newPeer(nc net.Conn, l net.Listener) peer {
@@ -106,6 +113,7 @@ var errHangUp = errors.New("closing the connection")
 // serve reads requests and answers them until the connection ends.
 func (c *conn) serve() {
 	b := c.broker
+	defer b.changes.happened()
 	defer b.conns.remove(c)
 	defer b.connectionEnded(c)
 	defer c.nc.Close()
@@ -182,7 +190,7 @@ type connSet struct {
 	closed bool
 }
 
-// add gives c its id; false once closeAll was called.
+// add gives c its id and starts to serve it; false once closeAll was called.
 func (s *connSet) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,6 +203,7 @@ func (s *connSet) add(c *conn) bool {
 	s.next++
 	c.id = s.next
 	s.open[c.id] = c
+	c.broker.running.Go(c.serve) // under the lock: Close waits for what it finds
 	return true
 }
 

@@ -67,6 +67,7 @@ func (c *conn) handle(frame []byte) error {
 	}
 	if string(h.ClientID) != c.clientID {
 		c.clientID = string(h.ClientID)
+		c.introduce()
 	}
 	req := kmsg.RequestForKey(h.Key)
 	req.SetVersion(h.Version)

@@ -66,6 +66,7 @@ func (s *groups) with(id string, f func(g *group.Classic, now time.Time) group.E
 		s.settle(gs, &eff, now)
 		gs.mu.Unlock()
 		s.deliver(&eff)
+		s.b.changes.happened()
 		return
 	}
 }
@@ -139,6 +140,7 @@ func (s *groups) expire(gs *groupState) {
 	s.settle(gs, &eff, now)
 	gs.mu.Unlock()
 	s.deliver(&eff)
+	s.b.changes.happened()
 }
 
 // deliver hands out the answers of requests that waited.

@@ -73,6 +73,7 @@ func (b *Broker) put(t *topic) {
 	m.topics.Set(t.name, t)
 	m.ids.Set(string(t.id[:]), t)
 	b.image.Store(m)
+	b.changes.happened()
 	b.controller.written()
 }
 
@@ -83,5 +84,6 @@ func (b *Broker) drop(t *topic) {
 	m.topics.Delete(t.name)
 	m.ids.Delete(string(t.id[:]))
 	b.image.Store(m)
+	b.changes.happened()
 	b.controller.written()
 }

@@ -115,6 +115,7 @@ func (j *janitor) run() {
 
 // clean does what is due on one partition, and notes when to come again.
 func (j *janitor) clean(p *partition, now int64) {
+	defer j.b.changes.happened()
 	s := p.settings.Load()
 	p.mu.Lock()
 	before := p.log.Size()

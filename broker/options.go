@@ -15,6 +15,7 @@ type options struct {
 	host      string
 	port      int
 	listeners []net.Listener
+	memory    bool // listen on no port
 	topics    []TopicSpec
 	configs   map[string]string
 	advertise string

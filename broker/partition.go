@@ -126,6 +126,7 @@ func (b *Broker) appendTo(p *partition, batch record.Batch, now int64, mustBeOpe
 	b.janitor.at(p, b.janitor.dueAfterAppend(p, &p.settings.Load().log, now))
 	p.mu.Unlock()
 	waiting.wakeAll()
+	b.changes.happened()
 	return a, nil
 }
 

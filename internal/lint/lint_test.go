@@ -27,7 +27,8 @@ var mayImport = map[string][]string{
 	"broker/group":    {"protocol"},
 	"broker/txn":      {},
 	"internal/listen": {},
-	"broker":          {"internal/clock", "internal/listen", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
+	"internal/memnet": {"internal/clock"},
+	"broker":          {"internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
 	"ui":              {"internal/listen", "broker", "broker/config", "protocol", "internal/clock"},
 	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock"},
 }

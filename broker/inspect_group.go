@@ -1,0 +1,178 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/group"
+)
+
+// This file owns how a program looks at groups and clients without one of its
+// own.
+
+// Group looks at one consumer group of a broker; it need not exist yet.
+type Group struct {
+	b  *Broker
+	id string
+}
+
+// Group returns a view of the group called id. It is always of the present.
+func (b *Broker) Group(id string) Group { return Group{b, id} }
+
+// Groups returns the ids of all groups in order.
+func (b *Broker) Groups() []string {
+	ids := b.groups.all()
+	slices.Sort(ids)
+	return ids
+}
+
+// Member is one member of a group.
+type Member struct {
+	ID         string
+	InstanceID string // of a static member (KIP-345), else empty
+	ClientID   string
+	Host       string             // as DescribeGroups shows it, such as "/127.0.0.1"
+	Partitions map[string][]int32 // assigned to it, by topic; nil while a rebalance runs
+}
+
+// State is the group's state as Kafka's tools print it: Empty,
+// PreparingRebalance, CompletingRebalance, Stable, or Dead where there is no
+// such group.
+func (g Group) State() string {
+	state := string(group.Dead)
+	g.b.groups.peek(g.id, func(c *group.Classic) { state = string(c.State()) })
+	return state
+}
+
+// Members returns the members in the order in which they joined.
+func (g Group) Members() []Member {
+	var d kmsg.DescribeGroupsResponseGroup
+	g.b.groups.peek(g.id, func(c *group.Classic) { d = c.Describe(6) })
+	members := make([]Member, len(d.Members))
+	for i, m := range d.Members {
+		members[i] = Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost}
+		if m.InstanceID != nil {
+			members[i].InstanceID = *m.InstanceID
+		}
+		var a kmsg.ConsumerMemberAssignment
+		if d.State != string(group.Stable) || a.ReadFrom(m.MemberAssignment) != nil {
+			continue
+		}
+		members[i].Partitions = make(map[string][]int32)
+		for _, t := range a.Topics {
+			members[i].Partitions[t.Topic] = t.Partitions
+		}
+	}
+	return members
+}
+
+// Committed returns the offsets that the group has committed, by topic and
+// partition.
+func (g Group) Committed() map[string]map[int32]int64 {
+	all := make(map[string]map[int32]int64)
+	g.b.groups.peek(g.id, func(c *group.Classic) {
+		for _, name := range c.Offsets().Topics() {
+			of := make(map[int32]int64)
+			for _, p := range c.Offsets().Partitions(name) {
+				of[p.Partition] = p.Offset
+			}
+			all[name] = of
+		}
+	})
+	return all
+}
+
+// Committed is b.Group(group).Committed().
+func (b *Broker) Committed(group string) map[string]map[int32]int64 {
+	return b.Group(group).Committed()
+}
+
+// Lag is the number of offsets of a topic that the group has yet to commit,
+// over all partitions. Where it has committed nothing, all that the partition
+// has counts.
+func (g Group) Lag(topic string) (lag int64) {
+	committed := g.Committed()[topic]
+	for i, p := range g.b.Topic(topic).partitions() {
+		from, ok := committed[int32(i)]
+		if !ok {
+			from = p.log.StartOffset()
+		}
+		lag += max(0, p.highWatermark.Load()-from)
+	}
+	return lag
+}
+
+// WaitForStable waits until the group is Stable with exactly n members: each
+// has its partitions.
+func (g Group) WaitForStable(ctx context.Context, n int) error {
+	return g.wait(ctx, fmt.Sprintf("group %q to be Stable with %d members", g.id, n), func() bool {
+		ok := false
+		g.b.groups.peek(g.id, func(c *group.Classic) { ok = c.State() == group.Stable && c.Members() == n })
+		return ok
+	})
+}
+
+// WaitForState waits until the group is in a state, see [Group.State].
+func (g Group) WaitForState(ctx context.Context, state string) error {
+	return g.wait(ctx, fmt.Sprintf("group %q to be %s", g.id, state), func() bool { return g.State() == state })
+}
+
+// WaitForCommitted waits until the group has committed offset, or a later one,
+// for a partition.
+func (g Group) WaitForCommitted(ctx context.Context, topic string, partition int32, offset int64) error {
+	what := fmt.Sprintf("group %q to commit offset %d of partition %d of topic %q", g.id, offset, partition, topic)
+	return g.wait(ctx, what, func() bool {
+		at, ok := g.Committed()[topic][partition]
+		return ok && at >= offset
+	})
+}
+
+// WaitForLagZero waits until the group has committed all that a topic has.
+func (g Group) WaitForLagZero(ctx context.Context, topic string) error {
+	return g.wait(ctx, fmt.Sprintf("group %q to have no lag on topic %q", g.id, topic), func() bool {
+		return g.b.Topic(topic).Exists() && g.Lag(topic) == 0
+	})
+}
+
+// wait is WaitFor with the group's state in the error.
+func (g Group) wait(ctx context.Context, what string, done func() bool) error {
+	if err := g.b.WaitFor(ctx, what, done); err != nil {
+		return fmt.Errorf("%w (it is %s with %d members and has committed %v)", err, g.State(), len(g.Members()), g.Committed())
+	}
+	return nil
+}
+
+// Client is one connection of a client.
+type Client struct {
+	Connection      uint64 // counts up from 1
+	RemoteAddr      string
+	ClientID        string // of its newest request; empty before the first
+	SoftwareName    string // as the client calls itself (KIP-511), such as "franz-go"; else empty
+	SoftwareVersion string
+}
+
+// Clients returns the open connections, oldest first. Most clients have several.
+func (b *Broker) Clients() []Client {
+	b.conns.mu.Lock()
+	defer b.conns.mu.Unlock()
+	clients := make([]Client, 0, len(b.conns.open))
+	for _, id := range slices.Sorted(maps.Keys(b.conns.open)) {
+		c := b.conns.open[id]
+		as := Client{Connection: id, RemoteAddr: c.nc.RemoteAddr().String()}
+		if known := c.known.Load(); known != nil {
+			as.ClientID, as.SoftwareName, as.SoftwareVersion = known.ClientID, known.SoftwareName, known.SoftwareVersion
+		}
+		clients = append(clients, as)
+	}
+	return clients
+}
+
+// introduce publishes who the client says that it is.
+func (c *conn) introduce() {
+	c.known.Store(&Client{ClientID: c.clientID, SoftwareName: c.softwareName, SoftwareVersion: c.softwareVersion})
+	c.broker.changes.happened()
+}
