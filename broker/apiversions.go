@@ -13,8 +13,9 @@ import (
 // (KIP-511, org.apache.kafka.common.requests.ApiVersionsRequest).
 var softwareNames = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
-// handleApiVersions serves ApiVersions v0-v5 (v3: the client's software, v5:
-// KIP-1242, whom the client believes it talks to).
+// handleApiVersions serves ApiVersions v0-v5 (v3: the client's software and the
+// cluster's features, v4: features with level 0, v5: KIP-1242, whom the client
+// believes it talks to).
 func (b *Broker) handleApiVersions(r *request, req *kmsg.ApiVersionsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.ApiVersionsResponse)
 	resp.FinalizedFeaturesEpoch = -1
@@ -37,6 +38,7 @@ func (b *Broker) handleApiVersions(r *request, req *kmsg.ApiVersionsRequest) (km
 		return resp, nil
 	}
 	resp.ApiKeys = servedKeys
+	b.tellFeatures(resp)
 	return resp, nil
 }
 

@@ -31,6 +31,7 @@ type Broker struct {
 	config      atomic.Pointer[config.Broker]
 	groupConfig atomic.Pointer[group.Config] // read from config
 	image       atomic.Pointer[image]
+	features    atomic.Pointer[featureLevels]
 	controller  controller
 	groups      groups
 	advertiser  *advertiser

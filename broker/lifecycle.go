@@ -15,6 +15,7 @@ const acceptRetry = 50 * time.Millisecond
 
 // init makes what New's options do not decide.
 func (b *Broker) init() {
+	b.features.Store(newestFeatures())
 	b.node.directory = b.random.newUUID()
 	b.advertiser.begin(b.clock, b.log)
 	b.janitor.b = b
