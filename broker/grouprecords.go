@@ -12,7 +12,7 @@ import (
 // This file owns how the groups' records get into __consumer_offsets.
 
 // noProducer is who writes what belongs to no transaction.
-var noProducer = txn.Producer{ID: record.NoProducerID, Epoch: record.NoProducerEpoch}
+var noProducer = txn.Nobody
 
 // storeGroupRecords appends records of a group to its partition of
 // __consumer_offsets, as part of a producer's transaction unless that is

@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker/group"
-	"minibroker/broker/txn"
 	"minibroker/protocol/record"
 )
 
@@ -303,7 +302,7 @@ func TestManyRecordsAreStoredInSeveralBatches(t *testing.T) {
 	}
 	// What belongs to a transaction stays together.
 	start := p.log.EndOffset()
-	if err := b.storeGroupRecords("g", txn.Producer{ID: 7, Epoch: 1}, records, now); err != nil {
+	if err := b.storeGroupRecords("g", by(7, 1), records, now); err != nil {
 		t.Fatal(err)
 	}
 	for batch := range p.log.Batches(start, start+3000) {

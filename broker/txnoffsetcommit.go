@@ -17,11 +17,17 @@ import (
 // topic ids).
 func (b *Broker) handleTxnOffsetCommit(r *request, req *kmsg.TxnOffsetCommitRequest) (kmsg.Response, error) {
 	topics := b.lookupTopic()
+	by := txn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}
 	var resp *kmsg.TxnOffsetCommitResponse
-	err := b.commitInTransaction(req, func() {
+	err := b.commitInTransaction(req, by, func() {
 		b.groups.with(req.Group, func(g *group.Classic, now time.Time) (eff group.Effects) {
-			resp, eff = g.CommitInTransaction(now, req, topics)
 			b.groups.pend(req.Group, req.ProducerID)
+			resp, eff = g.CommitInTransaction(now, req, topics, func(records []group.Record) *kerr.Error {
+				if err := b.storeGroupRecords(req.Group, by, records, now); err != nil {
+					return kerr.TypedErrorForCode(err.code)
+				}
+				return nil
+			})
 			return eff
 		})
 	})
@@ -33,7 +39,7 @@ func (b *Broker) handleTxnOffsetCommit(r *request, req *kmsg.TxnOffsetCommitRequ
 
 // commitInTransaction runs commit if the producer's transaction covers the
 // group's offsets. The transaction cannot end meanwhile.
-func (b *Broker) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, commit func()) *kerr.Error {
+func (b *Broker) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, by txn.Producer, commit func()) *kerr.Error {
 	if req.Group == "" {
 		return kerr.InvalidGroupID
 	}
@@ -45,7 +51,7 @@ func (b *Broker) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, commit fu
 	if req.Version >= 5 {
 		v = txn.V2
 	}
-	switch err = b.transactions.within(req.TransactionalID, txn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}, v, p, commit); err {
+	switch err = b.transactions.within(req.TransactionalID, by, v, p, commit); err {
 	case kerr.TransactionAbortable:
 		if req.Version < 4 {
 			return kerr.InvalidTxnState

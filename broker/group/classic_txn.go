@@ -12,10 +12,13 @@ import (
 
 // CommitInTransaction notes offsets that take effect when the producer's
 // transaction is committed. topics says which exist; the others get its error
-// and do not touch the group.
-func (g *Classic) CommitInTransaction(now time.Time, req *kmsg.TxnOffsetCommitRequest, topics Lookup) (*kmsg.TxnOffsetCommitResponse, Effects) {
+// and do not touch the group. store keeps the records, which are part of the
+// transaction; its error is everybody's.
+func (g *Classic) CommitInTransaction(now time.Time, req *kmsg.TxnOffsetCommitRequest, topics Lookup, store func([]Record) *kerr.Error) (*kmsg.TxnOffsetCommitResponse, Effects) {
 	g.now = now
 	asked := false
+	var records []Record
+	var pend []func() // when they are stored
 	var refused *kerr.Error
 	resp := TxnCommitAnswer(req, topics, func(topic Topic, rp *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error {
 		if !asked {
@@ -30,12 +33,21 @@ func (g *Classic) CommitInTransaction(now time.Time, req *kmsg.TxnOffsetCommitRe
 		case g.state == Dead:
 			g.create("first commit")
 		}
-		g.offsets.Pend(req.ProducerID, topic, rp.Partition, Committed{
+		c := Committed{
 			Offset: rp.Offset, LeaderEpoch: rp.LeaderEpoch, Metadata: reason(rp.Metadata),
 			CommitMillis: now.UnixMilli(), ExpireMillis: -1,
-		})
+		}
+		records = append(records, OffsetRecord(g.id, &topic, rp.Partition, &c))
+		pend = append(pend, func() { g.offsets.Pend(req.ProducerID, topic.Name, rp.Partition, c) })
 		return nil
 	})
+	if err := store(records); err != nil {
+		pend = nil
+		resp = TxnCommitAnswer(req, topics, func(Topic, *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error { return err })
+	}
+	for _, f := range pend {
+		f()
+	}
 	return resp, g.effects()
 }
 

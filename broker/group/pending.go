@@ -1,8 +1,6 @@
 package group
 
 import (
-	"slices"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -26,14 +24,13 @@ type topicPartition struct {
 
 type pendingOffset struct {
 	Committed
-	id  [16]byte // of the topic
 	seq uint64
 	// outdated: a later commit has taken effect, so this one must not.
 	outdated bool
 }
 
 // Pend notes an offset that a producer's transaction commits when it ends.
-func (o *Offsets) Pend(producerID int64, topic Topic, partition int32, c Committed) {
+func (o *Offsets) Pend(producerID int64, topic string, partition int32, c Committed) {
 	p := &o.pending
 	if p.byProducer == nil {
 		p.byProducer = make(map[int64]map[topicPartition]pendingOffset)
@@ -44,12 +41,12 @@ func (o *Offsets) Pend(producerID int64, topic Topic, partition int32, c Committ
 		mine = make(map[topicPartition]pendingOffset)
 		p.byProducer[producerID] = mine
 	}
-	at := topicPartition{topic.Name, partition}
+	at := topicPartition{topic, partition}
 	if _, again := mine[at]; !again {
 		p.unstable[at]++
 	}
 	p.count++
-	mine[at] = pendingOffset{Committed: c, id: topic.ID, seq: p.count}
+	mine[at] = pendingOffset{Committed: c, seq: p.count}
 }
 
 // Unstable says whether an open transaction may yet change a partition's
@@ -104,16 +101,6 @@ func (o *Offsets) forgetPending(gone func(topicPartition) bool) {
 			delete(o.pending.byProducer, id)
 		}
 	}
-}
-
-// Pending returns the producers whose transactions have offsets here, in order.
-func (o *Offsets) Pending() []int64 {
-	ids := make([]int64, 0, len(o.pending.byProducer))
-	for id := range o.pending.byProducer {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
 }
 
 // HideUnstable puts UNSTABLE_OFFSET_COMMIT in the place of offsets that an open
