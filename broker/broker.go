@@ -40,6 +40,7 @@ type Broker struct {
 	fetchSessions *fetchSessions
 	janitor       janitor
 	transactions  transactions
+	quotas        quotas
 	producerIDs   atomic.Int64 // given out so far
 	observers     observers
 	metrics       metrics

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"minibroker/protocol"
 )
@@ -30,6 +31,8 @@ type conn struct {
 	softwareName, softwareVersion string
 
 	visit visit
+
+	muted time.Duration // how long not to read, after the answer
 }
 
 // peer is what a broker can know of who connected and how.
@@ -127,12 +130,18 @@ func (c *conn) serve() {
 		}
 		*buf = frame
 		recycle(buf)
-		if err == nil && !protocol.FrameBuffered(c.in) {
+		if err == nil && (c.muted > 0 || !protocol.FrameBuffered(c.in)) {
 			err = c.out.flush()
 		}
 		if err != nil {
 			c.end(err)
 			return
+		}
+		if c.muted > 0 {
+			if !b.pause(c.muted) {
+				return
+			}
+			c.muted = 0
 		}
 	}
 }

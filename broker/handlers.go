@@ -45,6 +45,8 @@ var handlers = [...]handlerFunc{
 	45:                      on((*Broker).handleAlterPartitionReassignments),
 	46:                      on((*Broker).handleListPartitionReassignments),
 	47:                      on((*Broker).handleOffsetDelete),
+	48:                      on((*Broker).handleDescribeClientQuotas),
+	49:                      on((*Broker).handleAlterClientQuotas),
 	55:                      on((*Broker).handleDescribeQuorum),
 	57:                      on((*Broker).handleUpdateFeatures),
 	60:                      on((*Broker).handleDescribeCluster),

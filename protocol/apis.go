@@ -61,6 +61,8 @@ var apis = []API{
 	{Key: 45, Name: "AlterPartitionReassignments", Max: 1},
 	{Key: 46, Name: "ListPartitionReassignments", Max: 0},
 	{Key: 47, Name: "OffsetDelete", Max: 0},
+	{Key: 48, Name: "DescribeClientQuotas", Max: 1},
+	{Key: 49, Name: "AlterClientQuotas", Max: 1},
 	{Key: 55, Name: "DescribeQuorum", Max: 2},
 	{Key: 57, Name: "UpdateFeatures", Max: 2},
 	{Key: 60, Name: "DescribeCluster", Max: 2},
