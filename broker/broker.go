@@ -41,6 +41,7 @@ type Broker struct {
 	janitor       janitor
 	transactions  transactions
 	quotas        quotas
+	scram         scramUsers
 	producerIDs   atomic.Int64 // given out so far
 	observers     observers
 	metrics       metrics

@@ -47,6 +47,8 @@ var handlers = [...]handlerFunc{
 	47:                      on((*Broker).handleOffsetDelete),
 	48:                      on((*Broker).handleDescribeClientQuotas),
 	49:                      on((*Broker).handleAlterClientQuotas),
+	50:                      on((*Broker).handleDescribeUserSCRAMCredentials),
+	51:                      on((*Broker).handleAlterUserSCRAMCredentials),
 	55:                      on((*Broker).handleDescribeQuorum),
 	57:                      on((*Broker).handleUpdateFeatures),
 	60:                      on((*Broker).handleDescribeCluster),

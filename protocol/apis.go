@@ -63,6 +63,8 @@ var apis = []API{
 	{Key: 47, Name: "OffsetDelete", Max: 0},
 	{Key: 48, Name: "DescribeClientQuotas", Max: 1},
 	{Key: 49, Name: "AlterClientQuotas", Max: 1},
+	{Key: 50, Name: "DescribeUserScramCredentials", Max: 0},
+	{Key: 51, Name: "AlterUserScramCredentials", Max: 0},
 	{Key: 55, Name: "DescribeQuorum", Max: 2},
 	{Key: 57, Name: "UpdateFeatures", Max: 2},
 	{Key: 60, Name: "DescribeCluster", Max: 2},
