@@ -40,6 +40,8 @@ type Broker struct {
 	fetchSessions *fetchSessions
 	janitor       janitor
 	transactions  transactions
+	quotas        quotas
+	scram         scramUsers
 	producerIDs   atomic.Int64 // given out so far
 	observers     observers
 	changes       changes

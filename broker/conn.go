@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"minibroker/protocol"
 )
@@ -32,6 +33,8 @@ type conn struct {
 	known                         atomic.Pointer[Client] // the same for others to read
 
 	visit visit
+
+	muted time.Duration // how long not to read, after the answer
 }
 
 // peer is what a broker can know of who connected and how.
@@ -135,12 +138,18 @@ func (c *conn) serve() {
 		}
 		*buf = frame
 		recycle(buf)
-		if err == nil && !protocol.FrameBuffered(c.in) {
+		if err == nil && (c.muted > 0 || !protocol.FrameBuffered(c.in)) {
 			err = c.out.flush()
 		}
 		if err != nil {
 			c.end(err)
 			return
+		}
+		if c.muted > 0 {
+			if !b.pause(c.muted) {
+				return
+			}
+			c.muted = 0
 		}
 	}
 }

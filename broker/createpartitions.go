@@ -22,7 +22,7 @@ func (b *Broker) handleCreatePartitions(r *request, req *kmsg.CreatePartitionsRe
 			for _, a := range asked.Assignment {
 				assignment = append(assignment, a.Replicas)
 			}
-			err = b.addPartitions(asked.Topic, asked.Count, assignment, req.ValidateOnly)
+			err = b.addPartitions(asked.Topic, asked.Count, assignment, req.ValidateOnly, &mutations{r, req.Version >= 3})
 		}
 		answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
 		if err == errUnknownTopicOrPartition {

@@ -19,7 +19,7 @@ func (b *Broker) handleCreateTopics(r *request, req *kmsg.CreateTopicsRequest) (
 		answer.Topic = asked.Topic
 		answer.NumPartitions, answer.ReplicationFactor = -1, -1
 		answer.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
-		t, err := b.createRequested(req, asked, twice, &budget)
+		t, err := b.createRequested(r, req, asked, twice, &budget)
 		if err != nil {
 			answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
 		} else {
@@ -35,7 +35,7 @@ func (b *Broker) handleCreateTopics(r *request, req *kmsg.CreateTopicsRequest) (
 
 // createRequested creates one topic of a request. budget is how many
 // partitions the request may still create.
-func (b *Broker) createRequested(req *kmsg.CreateTopicsRequest, asked *kmsg.CreateTopicsRequestTopic, twice bool, budget *int) (*topic, *apiError) {
+func (b *Broker) createRequested(r *request, req *kmsg.CreateTopicsRequest, asked *kmsg.CreateTopicsRequestTopic, twice bool, budget *int) (*topic, *apiError) {
 	switch {
 	case twice:
 		return nil, fail(kerr.InvalidRequest, "Duplicate topic name.")
@@ -49,6 +49,7 @@ func (b *Broker) createRequested(req *kmsg.CreateTopicsRequest, asked *kmsg.Crea
 		partitions:   asked.NumPartitions,
 		replicas:     asked.ReplicationFactor,
 		validateOnly: req.ValidateOnly,
+		mutations:    &mutations{r, req.Version >= 6},
 	}
 	if len(asked.Configs) > 0 {
 		n.configs = make(map[string]string, len(asked.Configs))

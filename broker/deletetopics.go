@@ -17,7 +17,7 @@ func (b *Broker) handleDeleteTopics(r *request, req *kmsg.DeleteTopicsRequest) (
 	for entry, twice := range eachOnce(asked, meant) {
 		answer := kmsg.NewDeleteTopicsResponseTopic()
 		answer.Topic, answer.TopicID = entry.Topic, entry.TopicID
-		t, err := b.deleteRequested(m, req, entry, twice)
+		t, err := b.deleteRequested(r, m, req, entry, twice)
 		if twice && namedBothWays(asked, meant, meant(entry)) {
 			err = errAlsoByID
 		}
@@ -59,7 +59,7 @@ func meantTopic(m *image, entry *kmsg.DeleteTopicsRequestTopic) string {
 	return string(entry.TopicID[:])
 }
 
-func (b *Broker) deleteRequested(m *image, req *kmsg.DeleteTopicsRequest, entry *kmsg.DeleteTopicsRequestTopic, twice bool) (*topic, *apiError) {
+func (b *Broker) deleteRequested(r *request, m *image, req *kmsg.DeleteTopicsRequest, entry *kmsg.DeleteTopicsRequestTopic, twice bool) (*topic, *apiError) {
 	byID := entry.TopicID != [16]byte{}
 	switch {
 	case byID && entry.Topic != nil:
@@ -85,6 +85,12 @@ func (b *Broker) deleteRequested(m *image, req *kmsg.DeleteTopicsRequest, entry 
 			return nil, errUnknownTopicID
 		}
 		name = &t.name
+	}
+	if t := m.topic(*name); t != nil {
+		quota := mutations{r, req.Version >= 5}
+		if err := quota.take(len(t.partitions)); err != nil {
+			return nil, err
+		}
 	}
 	return b.deleteTopic(*name)
 }

@@ -19,6 +19,12 @@ type request struct {
 	*conn
 	key, version int16
 	body         kmsg.Request
+	size         int // in bytes, as received
+
+	// For quotas, see throttle.go.
+	began     time.Time     // zero where time is not measured
+	parked    time.Duration // since then: waiting, not working
+	throttled int64         // in ms
 }
 
 // handlerFunc answers one request. A nil answer sends nothing (acks=0). An
@@ -74,10 +80,14 @@ func (c *conn) handle(frame []byte) error {
 	if err := req.ReadFrom(body); err != nil {
 		return fmt.Errorf("%w: %s version %d cannot be decoded: %w", errHangUp, api.Name, h.Version, err)
 	}
-	r := &request{conn: c, key: h.Key, version: h.Version, body: req}
+	r := &request{conn: c, key: h.Key, version: h.Version, body: req, size: len(frame)}
+	if b.quotas.enforced(quotaRequest) {
+		r.began = b.clock.Now()
+	}
 	b.advertiser.saw(r)
 	watch := b.observers.begin(r, h.CorrelationID)
 	resp, err := handlers[h.Key](b, r)
+	r.settle(resp)
 	watch.end(resp, err)
 	if err != nil || resp == nil {
 		return err
@@ -117,6 +127,10 @@ func (c *conn) answer(h protocol.Header, flexible bool, resp kmsg.Response) erro
 func (r *request) await(wake <-chan struct{}, d time.Duration) (woken bool, err error) {
 	if err := r.out.flush(); err != nil {
 		return false, err
+	}
+	if !r.began.IsZero() {
+		from := r.broker.clock.Now()
+		defer func() { r.parked += r.broker.clock.Now().Sub(from) }()
 	}
 	due := make(chan struct{})
 	timer := r.broker.clock.AfterFunc(d, func() { close(due) })

@@ -27,10 +27,14 @@ var (
 	errUnknownTopicID          = fail(kerr.UnknownTopicID, "This server does not host this topic ID.")
 )
 
-// codeAndText splits an error for an answer; no error is 0 and null.
+// codeAndText splits an error for an answer; no error is 0 and null, and no
+// text is null.
 func codeAndText(e *apiError) (int16, *string) {
-	if e == nil {
+	switch {
+	case e == nil:
 		return 0, nil
+	case e.message == "":
+		return e.code, nil
 	}
 	return e.code, &e.message
 }

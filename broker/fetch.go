@@ -111,6 +111,7 @@ type fetch struct {
 	req     *kmsg.FetchRequest
 	node    *node
 	replica int32 // -1: a consumer
+	quota   int   // most bytes to answer, by its client's quota
 
 	items      []fetchItem
 	results    []fetchResult
@@ -152,7 +153,7 @@ func (f *fetch) forget() {
 // handleFetch serves Fetch v0-v18.
 func (b *Broker) handleFetch(r *request, req *kmsg.FetchRequest) (kmsg.Response, error) {
 	f := fetches.Get().(*fetch)
-	f.broker, f.req, f.node = b, req, r.node
+	f.broker, f.req, f.node, f.quota = b, req, r.node, r.fetchable()
 	f.replica = req.ReplicaID
 	if req.Version >= 15 {
 		f.replica = req.ReplicaState.ID
@@ -166,6 +167,9 @@ func (b *Broker) handleFetch(r *request, req *kmsg.FetchRequest) (kmsg.Response,
 	}
 	if err := f.collect(r); err != nil {
 		return nil, err
+	}
+	if r.charge(quotaFetch, float64(f.size)) > 0 || r.chargeTime() > 0 {
+		return f.nothing(r, session), nil
 	}
 	sessionID, code := f.leave(session)
 	if code != 0 {
@@ -293,7 +297,7 @@ func (f *fetch) maxBytes() int {
 	if f.req.Version >= 3 {
 		limit = min(limit, int(f.req.MaxBytes))
 	}
-	return max(limit, 0)
+	return max(min(limit, f.quota), 0)
 }
 
 // upTo is the offset up to which the client may read.
@@ -500,6 +504,16 @@ func (f *fetch) empty() *fetchAnswer {
 	a := &f.answer
 	a.fetch = f
 	a.Version = f.req.Version
+	return a
+}
+
+// nothing is the answer to a client that is throttled: it asks again later, and
+// its session is told nothing.
+func (f *fetch) nothing(r *request, s *fetchSession) kmsg.Response {
+	a := f.empty()
+	if s != nil {
+		a.SessionID = s.id
+	}
 	return a
 }
 

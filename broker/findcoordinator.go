@@ -21,7 +21,7 @@ func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequ
 		c.ErrorMessage = new(string)
 		switch err := refuseCoordinator(req, key); {
 		case err != nil:
-			c.ErrorCode, c.ErrorMessage = codeAndText(err)
+			c.ErrorCode, *c.ErrorMessage = err.code, err.message
 		default:
 			b.internalTopic(coordinatorTopics[req.CoordinatorType])
 			c.NodeID, c.Host, c.Port = r.node.id, host, port

@@ -83,6 +83,7 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 			}
 		}
 	}
+	r.charge(quotaProduce, float64(r.size))
 	if req.Acks == acksNone {
 		// The one way to tell a client that wants no answer: it will look
 		// for the leader again (behaviour 47).

@@ -21,6 +21,7 @@ type newTopic struct {
 	assignment   map[int32][]int32 // partition -> brokers; nil: ours to choose
 	configs      map[string]string
 	validateOnly bool
+	mutations    *mutations // the client's quota; nil: none
 }
 
 // createTopic makes a topic, or only says whether it could be made.
@@ -54,6 +55,9 @@ func (b *Broker) planTopic(n *newTopic) (*topic, *apiError) {
 	}
 	leaders, err := b.place(n)
 	if err != nil {
+		return nil, err
+	}
+	if err := n.mutations.take(len(leaders)); err != nil {
 		return nil, err
 	}
 	t := &topic{
@@ -176,7 +180,7 @@ func (b *Broker) deleteTopic(name string) (*topic, *apiError) {
 }
 
 // addPartitions gives a topic more partitions, up to count.
-func (b *Broker) addPartitions(name string, count int32, assignment [][]int32, validateOnly bool) *apiError {
+func (b *Broker) addPartitions(name string, count int32, assignment [][]int32, validateOnly bool, quota *mutations) *apiError {
 	b.controller.mu.Lock()
 	defer b.controller.mu.Unlock()
 	t := b.image.Load().topic(name)
@@ -211,8 +215,8 @@ func (b *Broker) addPartitions(name string, count int32, assignment [][]int32, v
 		}
 		bigger.partitions = append(bigger.partitions, b.newPartition(t, i, l))
 	}
-	if validateOnly {
-		return nil
+	if err := quota.take(int(count - have)); err != nil || validateOnly {
+		return err
 	}
 	b.put(&bigger)
 	return nil
