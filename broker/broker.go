@@ -154,9 +154,11 @@ func (b *Broker) Close() error {
 			}
 		}
 		b.conns.closeAll()
+		b.running.Wait()
+		// No request is in work any more: groups and transactions that are
+		// stopped would not answer it.
 		b.stop()
 	})
-	b.running.Wait()
 	return errors.Join(errs...)
 }
 

@@ -48,6 +48,44 @@ func TestCloseFreesPortsAndEndsWhatWaits(t *testing.T) {
 	}
 }
 
+func TestCloseEndsWithGroupRequestsInWork(t *testing.T) {
+	for range 20 {
+		b, err := New(WithPort(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask[*kmsg.JoinGroupResponse](dial(t, b), joinRequest("g", ""))
+		var wg sync.WaitGroup
+		started := make(chan struct{}, 4)
+		for range 4 {
+			c := dial(t, b)
+			wg.Go(func() {
+				beat := kmsg.NewPtrHeartbeatRequest()
+				beat.Group = "g"
+				for i := 0; ; i++ {
+					c.next++
+					if _, err := c.nc.Write(c.form.AppendRequest(nil, beat, c.next)); err != nil {
+						return
+					}
+					if _, _, err := c.frame(); err != nil {
+						return
+					}
+					if i == 0 {
+						started <- struct{}{}
+					}
+				}
+			})
+		}
+		for range 4 {
+			<-started
+		}
+		if err := b.Close(); err != nil { // hangs if a request can't end
+			t.Fatal(err)
+		}
+		wg.Wait()
+	}
+}
+
 func joinRequest(groupID, member string) *kmsg.JoinGroupRequest {
 	join := kmsg.NewPtrJoinGroupRequest()
 	join.Version = 3
