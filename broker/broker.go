@@ -23,7 +23,8 @@ import (
 // any goroutine.
 type Broker struct {
 	clock     clock.Clock
-	log       *slog.Logger
+	log       *slog.Logger // of what belongs to no part; the parts have theirs in loggers
+	loggers   *loggers
 	random    *random
 	clusterID string
 	node      *node
@@ -95,13 +96,14 @@ func New(opts ...Option) (*Broker, error) {
 	}
 	b := &Broker{
 		clock:      o.clock,
-		log:        o.log,
 		random:     newRandom(o.seed),
 		node:       me,
 		advertiser: adv,
 		webPort:    o.webPort,
 		closing:    make(chan struct{}),
 	}
+	b.loggers = newLoggers(o.log)
+	b.log = b.loggers.named(rootLogger)
 	b.clusterID = b.random.clusterID()
 	b.config.Store(cfg)
 	b.image.Store(newImage())
