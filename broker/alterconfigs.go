@@ -97,6 +97,11 @@ func (b *Broker) alter(n *node, a *alteration, twice bool) *apiError {
 			}
 			return old.Alter(a.name == "", a.ops)
 		})
+	case kmsg.ConfigResourceTypeBrokerLogger:
+		if a.replace {
+			return fail(kerr.InvalidRequest, "Unknown resource type %d", a.kind)
+		}
+		return b.loggers.alter(n, a)
 	case kmsg.ConfigResourceTypeGroupConfig:
 		if a.name == "" {
 			return fail(kerr.InvalidRequest, "Default group resources are not allowed.")

@@ -23,7 +23,8 @@ import (
 // any goroutine.
 type Broker struct {
 	clock     clock.Clock
-	log       *slog.Logger
+	log       *slog.Logger // of what belongs to no part; the parts have theirs in loggers
+	loggers   *loggers
 	random    *random
 	clusterID string
 	node      *node
@@ -97,7 +98,6 @@ func New(opts ...Option) (*Broker, error) {
 	}
 	b := &Broker{
 		clock:      o.clock,
-		log:        o.log,
 		random:     newRandom(o.seed),
 		node:       me,
 		advertiser: adv,
@@ -105,6 +105,8 @@ func New(opts ...Option) (*Broker, error) {
 		closing:    make(chan struct{}),
 	}
 	b.memory = newMemoryNetwork(b)
+	b.loggers = newLoggers(o.log)
+	b.log = b.loggers.named(rootLogger)
 	b.clusterID = b.random.clusterID()
 	b.config.Store(cfg)
 	b.image.Store(newImage())

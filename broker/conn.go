@@ -68,7 +68,7 @@ func (b *Broker) accept(l net.Listener) {
 				return
 			}
 			// Out of file descriptors, most likely: others may free some.
-			b.log.Error("cannot accept a connection", "error", err)
+			b.loggers.socket.Error("cannot accept a connection", "error", err)
 			if !b.pause(acceptRetry) {
 				return
 			}
@@ -123,7 +123,7 @@ func (c *conn) serve() {
 	defer func() {
 		// A request must never take the other connections down with it.
 		if r := recover(); r != nil {
-			b.log.Error("a request made the broker panic; its connection is closed", "client", c.String(), "panic", r, "stack", string(debug.Stack()))
+			b.loggers.apis.Error("a request made the broker panic; its connection is closed", "client", c.String(), "panic", r, "stack", string(debug.Stack()))
 		}
 	}()
 	for {
@@ -157,7 +157,7 @@ func (c *conn) serve() {
 // end logs why a connection was given up, where that tells somebody something.
 func (c *conn) end(err error) {
 	_ = c.out.flush() // answers to requests before the bad one
-	log := c.broker.log
+	log := c.broker.loggers.socket
 	if size, ok := errors.AsType[*protocol.FrameSizeError](err); ok {
 		switch protocol.Sniff(size.Head) {
 		case protocol.HTTP:

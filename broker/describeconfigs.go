@@ -56,6 +56,8 @@ func (b *Broker) describeResource(n *node, kind kmsg.ConfigResourceType, name st
 			return nil, err
 		}
 		return b.config.Load().Describe(), nil
+	case kmsg.ConfigResourceTypeBrokerLogger:
+		return b.loggers.describe(n, name)
 	case kmsg.ConfigResourceTypeGroupConfig:
 		if name == "" {
 			return nil, fail(kerr.InvalidRequest, "Group name must not be empty")

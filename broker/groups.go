@@ -148,9 +148,9 @@ func (s *groups) deliver(eff *group.Effects) {
 	for _, a := range eff.Answers {
 		a.Ticket.(*pendingAnswer).ch <- a.Response // has room for its one answer
 	}
-	if len(eff.Events) > 0 && s.b.log.Enabled(context.Background(), slog.LevelDebug) {
+	if len(eff.Events) > 0 && s.b.loggers.groups.Enabled(context.Background(), slog.LevelDebug) {
 		for _, e := range eff.Events {
-			s.b.log.Debug("group", "group", e.Group, "from", e.From, "to", e.To, "generation", e.Generation, "member", e.Member, "why", e.Why, "reason", e.Reason)
+			s.b.loggers.groups.Debug("group", "group", e.Group, "from", e.From, "to", e.To, "generation", e.Generation, "member", e.Member, "why", e.Why, "reason", e.Reason)
 		}
 	}
 }

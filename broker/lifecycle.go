@@ -17,7 +17,7 @@ const acceptRetry = 50 * time.Millisecond
 func (b *Broker) init() {
 	b.features.Store(newestFeatures())
 	b.node.directory = b.random.newUUID()
-	b.advertiser.begin(b.clock, b.log)
+	b.advertiser.begin(b.clock, b.loggers.named(advertiserLogger))
 	b.janitor.b = b
 	b.fetchSessions = newFetchSessions()
 	b.groups = groups{b: b, byID: make(map[string]*groupState)}

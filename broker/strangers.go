@@ -39,7 +39,7 @@ func (c *conn) answerHTTP() {
 	if !bytes.HasPrefix(head, []byte("HEAD ")) {
 		page.WriteString(body)
 	}
-	c.broker.log.Info("HTTP on the Kafka port: sent a page that says so", "client", c.nc.RemoteAddr().String(), "agent", httpField(head, "user-agent"))
+	c.broker.loggers.socket.Info("HTTP on the Kafka port: sent a page that says so", "client", c.nc.RemoteAddr().String(), "agent", httpField(head, "user-agent"))
 	c.farewell(page.Bytes())
 }
 
@@ -53,7 +53,7 @@ func (c *conn) answerHTTP() {
 func (c *conn) answerTLS() {
 	limit := c.broker.clock.AfterFunc(strangerTime, func() { _ = c.nc.Close() })
 	defer limit.Stop()
-	c.broker.log.Warn("a TLS handshake came in on a plaintext port: set security.protocol=PLAINTEXT in the client", "client", c.nc.RemoteAddr().String())
+	c.broker.loggers.socket.Warn("a TLS handshake came in on a plaintext port: set security.protocol=PLAINTEXT in the client", "client", c.nc.RemoteAddr().String())
 	c.farewell([]byte("This Kafka port speaks plaintext: set security.protocol=PLAINTEXT\r\n"))
 }
 

@@ -28,9 +28,9 @@ type Op struct {
 	Value *string
 }
 
-// checkOps holds what Kafka demands of any resource's changes
+// CheckOps holds what Kafka demands of any resource's changes
 // (ConfigAdminManager.preprocess).
-func checkOps(ops []Op) *Error {
+func CheckOps(ops []Op) *Error {
 	seen := make(map[string]bool, len(ops))
 	var nulls []string
 	for _, op := range ops {
@@ -122,7 +122,7 @@ func asError(err error) *Error {
 // AlterTopic is IncrementalAlterConfigs on a topic: it returns the new
 // overrides, checked against the broker's configs.
 func AlterTopic(overrides map[string]string, ops []Op, b *Broker) (map[string]string, *Error) {
-	if err := checkOps(ops); err != nil {
+	if err := CheckOps(ops); err != nil {
 		return nil, err
 	}
 	next, err := apply(overrides, ops, func(name string) *Def { return topicByName[name] }, notList)
@@ -138,7 +138,7 @@ func AlterTopic(overrides map[string]string, ops []Op, b *Broker) (map[string]st
 // ReplaceTopic is AlterConfigs on a topic: what is not in entries goes back to
 // its default.
 func ReplaceTopic(entries []Op, b *Broker) (map[string]string, *Error) {
-	if err := checkOps(entries); err != nil {
+	if err := CheckOps(entries); err != nil {
 		return nil, err
 	}
 	next := set(entries)

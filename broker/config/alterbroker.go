@@ -13,7 +13,7 @@ import (
 // Alter is IncrementalAlterConfigs on a broker; with clusterWide on the
 // defaults of all brokers, the broker named "".
 func (b *Broker) Alter(clusterWide bool, ops []Op) (*Broker, *Error) {
-	if err := checkOps(ops); err != nil {
+	if err := CheckOps(ops); err != nil {
 		return nil, err
 	}
 	next, err := apply(b.layers[place(clusterWide)].values, ops, func(name string) *Def { return brokerByName[name] },
@@ -29,7 +29,7 @@ func (b *Broker) Alter(clusterWide bool, ops []Op) (*Broker, *Error) {
 // Replace is AlterConfigs on a broker: what is not in entries is no longer
 // set dynamically.
 func (b *Broker) Replace(clusterWide bool, entries []Op) (*Broker, *Error) {
-	if err := checkOps(entries); err != nil {
+	if err := CheckOps(entries); err != nil {
 		return nil, err
 	}
 	return b.with(clusterWide, set(entries))

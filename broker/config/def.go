@@ -40,6 +40,7 @@ const (
 	DynamicDefaultBrokerConfig Source = 3
 	StaticBrokerConfig         Source = 4
 	DefaultConfig              Source = 5
+	DynamicBrokerLoggerConfig  Source = 6
 	ClientMetricsConfig        Source = 7
 	GroupConfig                Source = 8
 )
@@ -57,6 +58,8 @@ func (s Source) String() string {
 		return "STATIC_BROKER_CONFIG"
 	case DefaultConfig:
 		return "DEFAULT_CONFIG"
+	case DynamicBrokerLoggerConfig:
+		return "DYNAMIC_BROKER_LOGGER_CONFIG"
 	case ClientMetricsConfig:
 		return "CLIENT_METRICS_CONFIG"
 	case GroupConfig:

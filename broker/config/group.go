@@ -96,7 +96,7 @@ func groupValue(d *Def, overrides map[string]string, b *Broker) string {
 // AlterGroup is IncrementalAlterConfigs on a group: it returns the new
 // overrides. An empty group name is for the caller to refuse.
 func AlterGroup(overrides map[string]string, ops []Op, b *Broker) (map[string]string, *Error) {
-	if err := checkOps(ops); err != nil {
+	if err := CheckOps(ops); err != nil {
 		return nil, err
 	}
 	next, err := apply(overrides, ops, func(name string) *Def { return groupByName[name] }, notList)
@@ -174,7 +174,7 @@ func DescribeClientMetrics(overrides map[string]string) []Entry {
 // subscription: it returns the new overrides. Kafka refuses Append and
 // Subtract for all its keys.
 func AlterClientMetrics(overrides map[string]string, ops []Op) (map[string]string, *Error) {
-	if err := checkOps(ops); err != nil {
+	if err := CheckOps(ops); err != nil {
 		return nil, err
 	}
 	next, err := apply(overrides, ops, func(string) *Def { return nil }, notList)
