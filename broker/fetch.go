@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -355,7 +356,9 @@ func (f *fetch) read() {
 func (f *fetch) readOne(r *fetchResult, maxBytes int, wholeFirst bool) int16 {
 	p, it := r.on, r.item
 	r.seen = p.moment()
-	if code := r.seen.leadership.check(f.node, it.leaderEpoch); code != 0 {
+	switch code := r.seen.leadership.check(f.node, it.leaderEpoch); {
+	case code == kerr.NotLeaderForPartition.Code && f.fromFollower(r.seen.leadership):
+	case code != 0:
 		return code
 	}
 	if f.replica >= 0 {
@@ -385,6 +388,12 @@ func (f *fetch) readOne(r *fetchResult, maxBytes int, wholeFirst bool) int16 {
 		return f.convert(r, maxBytes)
 	}
 	return 0
+}
+
+// fromFollower says whether a client may read here though another node leads:
+// consumers may, at any replica, since they tell their rack (v11, KIP-392).
+func (f *fetch) fromFollower(l *leadership) bool {
+	return f.replica < 0 && f.req.Version >= 11 && slices.Contains(l.replicas, f.node.id)
 }
 
 // convert makes of a partition's records what a client of an old version can

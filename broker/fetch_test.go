@@ -508,3 +508,62 @@ func TestObserversSeeTheRecordsOfAFetch(t *testing.T) {
 		t.Fatalf("the observer saw the records %q", got)
 	}
 }
+
+func TestConsumersMayReadAtFollowers(t *testing.T) { // behaviour 99
+	b, c := filled(t)
+	for _, tc := range []struct {
+		version  int16
+		replicas []int32
+		code     int16
+	}{
+		{10, []int32{2, 1}, 6},
+		{11, []int32{2, 1}, 0},
+		{12, []int32{2, 1}, 0},
+		{16, []int32{2, 1}, 0},
+		{18, []int32{2, 1}, 0},
+		{18, []int32{2, 3}, 6},
+	} {
+		onlyPartition(t, b, "t").lead(&leadership{leader: 2, replicas: tc.replicas, isr: tc.replicas})
+		p := fetched(c, fetchRequest(t, b, tc.version, "t", 0, 0))
+		if p.ErrorCode != tc.code || tc.code == 0 && (p.HighWatermark != 4 || len(p.RecordBatches) == 0) {
+			t.Errorf("v%d, replicas %v, of which 1 is asked: %+v", tc.version, tc.replicas, p)
+		}
+	}
+	// Who says that it is a broker gets nothing.
+	onlyPartition(t, b, "t").lead(&leadership{leader: 2, replicas: []int32{2, 1}, isr: []int32{2, 1}})
+	req := fetchRequest(t, b, 12, "t", 0, 0)
+	req.ReplicaID = 3
+	if p := fetched(c, req); p.ErrorCode != 6 {
+		t.Errorf("a broker that asks a follower: %+v", p)
+	}
+}
+
+// Apache Kafka puts what is asked into a map.
+func TestAPartitionAskedForTwiceIsFetchedOnce(t *testing.T) {
+	b, c := filled(t, WithTopic("other", 40, nil))
+	for _, others := range []int32{0, 40} { // few and many are told apart
+		for _, v := range []int16{4, 12, 13, 18} {
+			req := fetchRequest(t, b, v, "t", 0, 0)
+			again := req.Topics[0].Partitions[0]
+			again.FetchOffset = 4
+			req.Topics[0].Partitions = append(req.Topics[0].Partitions, again)
+			for i := range others {
+				req.Topics = append(req.Topics, fetchRequest(t, b, v, "other", i, 0).Topics[0])
+			}
+			resp := ask[*kmsg.FetchResponse](c, req)
+			if n := len(resp.Topics[0].Partitions); n != 1 {
+				t.Fatalf("v%d: the partition is answered %d times", v, n)
+			}
+			if p := resp.Topics[0].Partitions[0]; p.ErrorCode != 0 || len(p.RecordBatches) != 0 {
+				t.Errorf("v%d: want what was asked last, at the end of the log: %+v", v, p)
+			}
+			partitions := 0
+			for _, topic := range resp.Topics {
+				partitions += len(topic.Partitions)
+			}
+			if partitions != 1+int(others) {
+				t.Errorf("v%d: %d partitions are answered, want %d", v, partitions, 1+others)
+			}
+		}
+	}
+}

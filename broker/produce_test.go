@@ -140,6 +140,7 @@ func TestProduceRefusesWhatKafkaRefuses(t *testing.T) {
 		{name: "behaviour 65: compression code 5", records: attributes(5), code: -1},
 		{name: "behaviour 65: gzip in name only", records: attributes(1), code: -1},
 		{name: "behaviour 67: a batch above max.message.bytes", records: batchOf(t, now, []string{strings.Repeat("x", 1_100_000)}), code: 10, start: -1},
+		{name: "behaviour 68: a batch of one byte more than max.message.bytes", records: good, topic: "tight", code: 10, start: -1},
 		{name: "behaviour 70: no key in a compacted topic", records: noKey, topic: "compacted", code: 87,
 			message: "One or more records have been rejected due to 1 record errors in total, and only showing the first three errors at most: [RecordError(batchIndex=0, message='Compacted topic cannot accept message without key in topic partition compacted-0')]",
 			errors:  "Compacted topic cannot accept message without key in topic partition compacted-0"},
@@ -148,6 +149,7 @@ func TestProduceRefusesWhatKafkaRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, _ := atRest(t, WithTopic("compacted", 1, map[string]string{"cleanup.policy": "compact"}),
+				WithTopic("tight", 1, map[string]string{"max.message.bytes": fmt.Sprint(len(good) - 1)}),
 				WithTopic("young", 1, map[string]string{"message.timestamp.before.max.ms": "1000"}),
 				WithTopic("__consumer_offsets", 1, nil))
 			client := dial(t, b)
@@ -186,6 +188,21 @@ func TestProduceRefusesWhatKafkaRefuses(t *testing.T) {
 	}
 }
 
+// misnumbered is a batch whose header is right and whose records have these
+// offset deltas.
+func misnumbered(t testing.TB, ts int64, deltas ...byte) []byte {
+	t.Helper()
+	values := make([]string, len(deltas))
+	batch := batchOf(t, ts, values)
+	return patch(batch, func(b []byte) {
+		at := record.HeaderSize
+		for _, d := range deltas {
+			b[at+3] = d << 1 // after length, attributes and timestamp delta, of one byte each
+			at += 1 + int(b[at]>>1)
+		}
+	})
+}
+
 func text(s *string) string {
 	if s == nil {
 		return ""
@@ -206,6 +223,9 @@ func TestProduceTakesWhatKafkaTakes(t *testing.T) {
 		{"behaviour 59: a time in 1970", batchOf(t, 1000, []string{"a"}), "t", 1},
 		{"behaviour 59: timestamp -1", batchOf(t, -1, []string{"a"}), "t", 1},
 		{"behaviour 60: half an hour ahead", batchOf(t, now+1800_000, []string{"a"}), "t", 1},
+		{"behaviour 57: offset deltas 0, 5, 2", misnumbered(t, now, 0, 5, 2), "t", 3},
+		{"behaviour 57: offset deltas 0, 0", misnumbered(t, now, 0, 0), "t", 2},
+		{"behaviour 62: the log-append-time bit", patch(good, func(b []byte) { b[22] |= 8 }), "t", 3},
 		{"behaviour 68: a batch of exactly max.message.bytes", good, "exact", 3},
 		{"behaviour 83: a producer id that nobody was given", batchOf(t, now, []string{"a"}, producedBy(777, 0, 7)), "t", 1},
 	} {
@@ -219,6 +239,35 @@ func TestProduceTakesWhatKafkaTakes(t *testing.T) {
 				t.Fatalf("the log has %d records, want %d", end, c.count)
 			}
 		})
+	}
+}
+
+// Records get offsets that follow each other, whatever they say themselves.
+func TestMisnumberedRecordsAreStoredInOrder(t *testing.T) { // behaviour 57
+	b, _ := atRest(t)
+	c := dial(t, b)
+	c.mustProduce(b, "t", misnumbered(t, start2030.UnixMilli(), 0, 5, 2))
+	c.mustProduce(b, "t", misnumbered(t, start2030.UnixMilli(), 0, 0))
+	wantContents(c, b, "t", 0, "two batches", "k0=@0", "k1=@1", "k2=@2", "k0=@3", "k1=@4")
+}
+
+func TestATransactionalIDDoesNotMakeABatchTransactional(t *testing.T) { // behaviour 66
+	b, _ := atRest(t)
+	c := dial(t, b)
+	req := produceRequest(t, b, 13, "t", 0, batchOf(t, start2030.UnixMilli(), []string{"plain"}))
+	req.TransactionID = kmsg.StringPtr("x")
+	if p := ask[*kmsg.ProduceResponse](c, req).Topics[0].Partitions[0]; p.ErrorCode != 0 || p.BaseOffset != 0 {
+		t.Fatalf("got %+v", p)
+	}
+	wantValues(t, c.fetch(b, "t", 0).RecordBatches, "plain")
+}
+
+func TestAProducerWithoutAnEpochIsFenced(t *testing.T) { // behaviour 86
+	b, _ := atRest(t)
+	c := dial(t, b)
+	c.mustProduce(b, "t", batchOf(t, start2030.UnixMilli(), []string{"a"}, producedBy(5, 0, 0)))
+	if p := c.produce(b, "t", batchOf(t, start2030.UnixMilli(), []string{"b"}, producedBy(5, -1, 1))); p.ErrorCode != 47 {
+		t.Errorf("epoch -1: %+v, want [47]", p)
 	}
 }
 
