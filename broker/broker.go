@@ -45,6 +45,7 @@ type Broker struct {
 	producerIDs   atomic.Int64 // given out so far
 	observers     observers
 	changes       changes
+	faults        faults
 	metrics       metrics
 
 	listeners []net.Listener
@@ -56,6 +57,10 @@ type Broker struct {
 }
 
 // TB is the part of testing.TB that Start needs.
+//
+// Where it has Errorf, as testing.TB has, the test fails if a fault that it
+// injected never happened. Where it has Failed and Logf, too, the last requests
+// are logged when the test fails.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -71,7 +76,11 @@ func Start(t TB, opts ...Option) *Broker {
 		t.Fatalf("broker.Start: %v", err)
 		return nil
 	}
-	t.Cleanup(func() { _ = b.Close() })
+	t.Cleanup(func() {
+		t.Helper()
+		b.report(t)
+		_ = b.Close()
+	})
 	return b
 }
 

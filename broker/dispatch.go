@@ -86,7 +86,7 @@ func (c *conn) handle(frame []byte) error {
 	}
 	b.advertiser.saw(r)
 	watch := b.observers.begin(r, h.CorrelationID)
-	resp, err := handlers[h.Key](b, r)
+	resp, err := b.work(r, h, flexible)
 	r.settle(resp)
 	watch.end(resp, err)
 	if err != nil || resp == nil {
