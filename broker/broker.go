@@ -46,6 +46,7 @@ type Broker struct {
 	observers     observers
 	changes       changes
 	faults        faults
+	transcript    *transcript // nil: not kept
 	metrics       metrics
 
 	listeners []net.Listener
@@ -71,7 +72,7 @@ type TB interface {
 // ends. What New would return as an error fails the test.
 func Start(t TB, opts ...Option) *Broker {
 	t.Helper()
-	b, err := New(append([]Option{WithPort(0)}, opts...)...)
+	b, err := New(append([]Option{WithPort(0), withTranscript}, opts...)...)
 	if err != nil {
 		t.Fatalf("broker.Start: %v", err)
 		return nil
@@ -114,6 +115,9 @@ func New(opts ...Option) (*Broker, error) {
 		closing:    make(chan struct{}),
 	}
 	b.memory = newMemoryNetwork(b)
+	if o.transcript {
+		b.transcript = new(transcript)
+	}
 	b.clusterID = b.random.clusterID()
 	b.config.Store(cfg)
 	b.image.Store(newImage())

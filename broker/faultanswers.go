@@ -180,6 +180,7 @@ func (b *Broker) failed(f *fault.Fault, r *request) (kmsg.Response, error) {
 	others := *r
 	others.body = rest.Addr().Interface().(kmsg.Request)
 	handled, err := handlers[r.key](b, &others)
+	r.throttled = others.throttled
 	if err != nil || handled == nil {
 		return handled, err
 	}

@@ -257,9 +257,7 @@ func (u *faultsInUse) after(b *Broker, r *request, h protocol.Header, flexible b
 		}
 		switch f.fault.Kind {
 		case fault.KindThrottle:
-			if t, ok := resp.(kmsg.SetThrottleResponse); ok {
-				t.SetThrottle(int32(f.fault.Wait.Milliseconds()))
-			}
+			r.throttled = max(r.throttled, f.fault.Wait.Milliseconds()) // as a quota does
 		case fault.KindLoseAnswer:
 			return nil, errDropped
 		case fault.KindCutAnswer:

@@ -82,7 +82,8 @@ func LoseAnswer(api kmsg.Key) Fault { return of(KindLoseAnswer, api) }
 func CutAnswer(api kmsg.Key) Fault { return of(KindCutAnswer, api) }
 
 // Throttle tells the client that it is over its quota, and for how long it
-// should be silent. The answer itself is not late.
+// should be silent. The answer itself is not late; what the client sends
+// meanwhile waits, as with a real quota (KIP-219).
 func Throttle(api kmsg.Key, d time.Duration) Fault {
 	f := of(KindThrottle, api)
 	f.Wait = d
