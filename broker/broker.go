@@ -46,6 +46,8 @@ type Broker struct {
 	producerIDs   atomic.Int64 // given out so far
 	observers     observers
 	changes       changes
+	faults        faults
+	transcript    *transcript // nil: not kept
 	metrics       metrics
 
 	listeners []net.Listener
@@ -57,6 +59,10 @@ type Broker struct {
 }
 
 // TB is the part of testing.TB that Start needs.
+//
+// Where it has Errorf, as testing.TB has, the test fails if a fault that it
+// injected never happened. Where it has Failed and Logf, too, the last requests
+// are logged when the test fails.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -67,12 +73,16 @@ type TB interface {
 // ends. What New would return as an error fails the test.
 func Start(t TB, opts ...Option) *Broker {
 	t.Helper()
-	b, err := New(append([]Option{WithPort(0)}, opts...)...)
+	b, err := New(append([]Option{WithPort(0), withTranscript}, opts...)...)
 	if err != nil {
 		t.Fatalf("broker.Start: %v", err)
 		return nil
 	}
-	t.Cleanup(func() { _ = b.Close() })
+	t.Cleanup(func() {
+		t.Helper()
+		b.report(t)
+		_ = b.Close()
+	})
 	return b
 }
 
@@ -107,6 +117,9 @@ func New(opts ...Option) (*Broker, error) {
 	b.memory = newMemoryNetwork(b)
 	b.loggers = newLoggers(o.log)
 	b.log = b.loggers.named(rootLogger)
+	if o.transcript {
+		b.transcript = new(transcript)
+	}
 	b.clusterID = b.random.clusterID()
 	b.config.Store(cfg)
 	b.image.Store(newImage())

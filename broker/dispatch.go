@@ -86,8 +86,10 @@ func (c *conn) handle(frame []byte) error {
 	}
 	b.advertiser.saw(r)
 	watch := b.observers.begin(r, h.CorrelationID)
-	resp, err := handlers[h.Key](b, r)
+	began := b.transcript.began(r)
+	resp, err := b.work(r, h, flexible)
 	r.settle(resp)
+	b.transcript.add(r, began, resp, err)
 	watch.end(resp, err)
 	if err != nil || resp == nil {
 		return err

@@ -16,15 +16,17 @@ type options struct {
 	port      int
 	listeners []net.Listener
 	memory    bool // listen on no port
-	topics    []TopicSpec
-	configs   map[string]string
-	advertise string
-	published string
-	webPort   int
-	log       *slog.Logger
-	clock     clock.Clock
-	seed      [32]byte
-	observers []Observer
+
+	transcript bool // keep the newest requests
+	topics     []TopicSpec
+	configs    map[string]string
+	advertise  string
+	published  string
+	webPort    int
+	log        *slog.Logger
+	clock      clock.Clock
+	seed       [32]byte
+	observers  []Observer
 }
 
 func defaults() options {

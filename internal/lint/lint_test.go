@@ -28,7 +28,8 @@ var mayImport = map[string][]string{
 	"broker/txn":      {},
 	"internal/listen": {},
 	"internal/memnet": {"internal/clock"},
-	"broker":          {"internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
+	"broker/fault":    {},
+	"broker":          {"broker/fault", "internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
 	"ui":              {"internal/listen", "broker", "broker/config", "protocol", "internal/clock"},
 	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock"},
 }

@@ -1,0 +1,297 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/fault"
+	"minibroker/protocol"
+)
+
+// This file owns the faults in place and the hooks on requests. Package fault
+// says what faults there are, faultanswers.go makes the answers of failed
+// requests. Without any fault or hook a request costs one atomic load.
+
+type faults struct {
+	mu    sync.Mutex
+	inUse atomic.Pointer[faultsInUse] // nil: none
+}
+
+type faultsInUse struct {
+	hooks  []*Hook
+	faults []*Injected
+}
+
+// errDropped ends a connection because a fault says so.
+var errDropped = errors.New("a fault drops the connection")
+
+// Injected is a fault in place.
+type Injected struct {
+	b     *Broker
+	fault fault.Fault
+
+	mu       sync.Mutex
+	seen     int // requests that matched
+	hits     int
+	released chan struct{} // of a Hold; closed by Release
+	open     bool
+}
+
+// Inject puts a fault in place, for requests from now on. Several may hit one
+// request: all delays and holds count, and the first that ends the request. On
+// a broker from [Start], the test fails if the fault never happened, unless it
+// is Optional.
+func (b *Broker) Inject(f fault.Fault) *Injected {
+	in := &Injected{b: b, fault: f, released: make(chan struct{})}
+	b.faults.change(func(u *faultsInUse) { u.faults = append(u.faults, in) })
+	return in
+}
+
+// Fault is what was injected.
+func (in *Injected) Fault() fault.Fault { return in.fault }
+
+// Hits is how many requests the fault has hit so far.
+func (in *Injected) Hits() int {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.hits
+}
+
+// WaitForHits waits until the fault has hit n requests. With a Hold, that many
+// have arrived at the gate.
+func (in *Injected) WaitForHits(ctx context.Context, n int) error {
+	err := in.b.WaitFor(ctx, fmt.Sprintf("the fault %q to happen %d times", in.fault, n), func() bool { return in.Hits() >= n })
+	if err != nil {
+		return fmt.Errorf("%w (it happened %d times)", err, in.Hits())
+	}
+	return nil
+}
+
+// Release opens the gate of a Hold: requests that it keeps are handled, and
+// later ones pass. It does nothing to other faults, or a second time.
+func (in *Injected) Release() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.open {
+		in.open = true
+		close(in.released)
+	}
+}
+
+// Remove takes the fault away, and releases what a Hold keeps. That it never
+// happened is then no failure.
+func (in *Injected) Remove() {
+	in.b.faults.change(func(u *faultsInUse) {
+		u.faults = slices.DeleteFunc(u.faults, func(other *Injected) bool { return other == in })
+	})
+	in.Release()
+}
+
+// ClearFaults removes all faults.
+func (b *Broker) ClearFaults() {
+	if u := b.faults.inUse.Load(); u != nil {
+		for _, in := range u.faults {
+			in.Remove()
+		}
+	}
+}
+
+// MissedFaults returns the faults in place that never happened and are not
+// Optional.
+func (b *Broker) MissedFaults() []fault.Fault {
+	var missed []fault.Fault
+	if u := b.faults.inUse.Load(); u != nil {
+		for _, in := range u.faults {
+			if !in.fault.MayMiss && in.Hits() == 0 {
+				missed = append(missed, in.fault)
+			}
+		}
+	}
+	return missed
+}
+
+// Request is a request as a hook sees it. Its body aliases the broker's memory:
+// it may be read until the hook returns, and never be changed.
+type Request struct {
+	Client
+	Key     kmsg.Key
+	Version int16
+	Body    kmsg.Request
+}
+
+// Hook is a function on requests in place.
+type Hook struct {
+	b *Broker
+	f func(Request) (kmsg.Response, error, bool)
+}
+
+// Control calls f for every request before it is handled, on the connection's
+// goroutine: f may take its time, and only that client waits. With false the
+// request goes on; with true it is answered by what f returned: a response
+// (its version is set for it), nil for no answer at all, or an error to close
+// the connection. Hooks are asked in the order in which they were set, before
+// any fault.
+func (b *Broker) Control(f func(Request) (resp kmsg.Response, err error, handled bool)) *Hook {
+	h := &Hook{b, f}
+	b.faults.change(func(u *faultsInUse) { u.hooks = append(u.hooks, h) })
+	return h
+}
+
+// Remove takes the hook away.
+func (h *Hook) Remove() {
+	h.b.faults.change(func(u *faultsInUse) {
+		u.hooks = slices.DeleteFunc(u.hooks, func(other *Hook) bool { return other == h })
+	})
+}
+
+func (fs *faults) change(f func(*faultsInUse)) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	next := new(faultsInUse)
+	if old := fs.inUse.Load(); old != nil {
+		next.hooks, next.faults = slices.Clone(old.hooks), slices.Clone(old.faults)
+	}
+	f(next)
+	if len(next.hooks) == 0 && len(next.faults) == 0 {
+		next = nil
+	}
+	fs.inUse.Store(next)
+}
+
+// work handles a request, as far as hooks and faults let it.
+func (b *Broker) work(r *request, h protocol.Header, flexible bool) (kmsg.Response, error) {
+	in := b.faults.inUse.Load()
+	if in == nil {
+		return handlers[r.key](b, r)
+	}
+	return in.work(b, r, h, flexible)
+}
+
+func (u *faultsInUse) work(b *Broker, r *request, h protocol.Header, flexible bool) (kmsg.Response, error) {
+	for _, hook := range u.hooks {
+		resp, err, handled := hook.f(Request{
+			Client: Client{Connection: r.id, RemoteAddr: r.nc.RemoteAddr().String(), ClientID: r.clientID, SoftwareName: r.softwareName, SoftwareVersion: r.softwareVersion},
+			Key:    kmsg.Key(r.key), Version: r.version, Body: r.body,
+		})
+		if handled {
+			if resp != nil {
+				resp.SetVersion(r.version)
+			}
+			return resp, err
+		}
+	}
+	var failing *Injected
+	var after []*Injected
+	for _, f := range u.faults {
+		if !b.matches(&f.fault, r) {
+			continue
+		}
+		switch f.fault.Kind {
+		case fault.KindFail:
+			if failing == nil && f.take() {
+				failing = f
+			}
+			continue
+		case fault.KindThrottle, fault.KindLoseAnswer, fault.KindCutAnswer, fault.KindCorrupt:
+			after = append(after, f)
+			continue
+		}
+		if !f.take() {
+			continue
+		}
+		switch f.fault.Kind {
+		case fault.KindDrop:
+			return nil, errDropped
+		case fault.KindDelay:
+			if _, err := r.await(nil, f.fault.Wait); err != nil {
+				return nil, err
+			}
+		case fault.KindHold:
+			if err := r.out.flush(); err != nil {
+				return nil, err
+			}
+			select {
+			case <-f.released:
+			case <-b.closing:
+				return nil, errClosing
+			}
+		}
+	}
+	var resp kmsg.Response
+	var err error
+	if failing != nil {
+		resp, err = b.failed(&failing.fault, r)
+	} else {
+		resp, err = handlers[r.key](b, r)
+	}
+	if err != nil {
+		return resp, err
+	}
+	return u.after(b, r, h, flexible, resp, after)
+}
+
+// after does what faults do to a request that was handled.
+func (u *faultsInUse) after(b *Broker, r *request, h protocol.Header, flexible bool, resp kmsg.Response, after []*Injected) (kmsg.Response, error) {
+	if s, ok := resp.(spliced); ok && len(after) > 0 {
+		resp = s.model()
+	}
+	for _, f := range after {
+		if f.fault.Kind == fault.KindCorrupt {
+			answer := resp.(*kmsg.FetchResponse)
+			if parts := b.corruptible(&f.fault, answer); len(parts) > 0 && f.take() {
+				for _, p := range parts {
+					p.RecordBatches = slices.Clone(p.RecordBatches)
+					p.RecordBatches[len(p.RecordBatches)-1] ^= 0xff
+				}
+			}
+			continue
+		}
+		if !f.take() {
+			continue
+		}
+		switch f.fault.Kind {
+		case fault.KindThrottle:
+			r.throttled = max(r.throttled, f.fault.Wait.Milliseconds()) // as a quota does
+		case fault.KindLoseAnswer:
+			return nil, errDropped
+		case fault.KindCutAnswer:
+			if resp == nil {
+				return nil, errDropped
+			}
+			frame := protocol.AppendResponseHeader(nil, h.Key, h.CorrelationID, flexible)
+			frame = resp.AppendTo(frame)
+			protocol.PutSize(frame, 0, len(frame)-4)
+			if err := r.out.flush(); err != nil {
+				return nil, err
+			}
+			_, _ = r.nc.Write(frame[:len(frame)/2])
+			return nil, errDropped
+		}
+	}
+	return resp, nil
+}
+
+// take counts a request that matches; true if the fault hits it.
+func (in *Injected) take() bool {
+	in.mu.Lock()
+	if in.open && in.fault.Kind == fault.KindHold {
+		in.mu.Unlock()
+		return false
+	}
+	in.seen++
+	hit := in.seen > in.fault.Skipped && (in.fault.Count == 0 || in.hits < in.fault.Count)
+	if hit {
+		in.hits++
+	}
+	in.mu.Unlock()
+	if hit {
+		in.b.changes.happened()
+	}
+	return hit
+}

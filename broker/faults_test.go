@@ -1,0 +1,273 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/fault"
+	"minibroker/protocol/record"
+)
+
+// produceTo makes one request with a record for each of several partitions.
+func produceTo(t testing.TB, b *Broker, topic string, partitions ...int32) *kmsg.ProduceRequest {
+	req := produceRequest(t, b, 13, topic, partitions[0], batchOf(t, 1000, []string{"v"}))
+	for _, p := range partitions[1:] {
+		more := req.Topics[0].Partitions[0]
+		more.Partition = p
+		req.Topics[0].Partitions = append(req.Topics[0].Partitions, more)
+	}
+	return req
+}
+
+func TestAFailedProduceStoresNothingWhereItFails(t *testing.T) {
+	b := Start(t, WithMemoryNetwork(), WithTopic("orders", 3, nil), WithTopic("other", 1, nil))
+	c := dialMemory(t, b, "test")
+	f := b.Inject(fault.Fail(kmsg.Produce, kerr.NotLeaderForPartition).OnTopic("orders").OnPartition(1).Times(2))
+	for range 2 {
+		resp := ask[*kmsg.ProduceResponse](c, produceTo(t, b, "orders", 0, 1, 2))
+		if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 3 {
+			t.Fatalf("the answer is %+v", resp)
+		}
+		for _, p := range resp.Topics[0].Partitions {
+			if want := p.Partition == 1; (p.ErrorCode == kerr.NotLeaderForPartition.Code) != want || (p.BaseOffset == -1) != want {
+				t.Errorf("partition %d: error [%d], base offset %d", p.Partition, p.ErrorCode, p.BaseOffset)
+			}
+		}
+	}
+	if resp := ask[*kmsg.ProduceResponse](c, produceTo(t, b, "other", 0)); resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		t.Error("the fault hits another topic")
+	}
+	if resp := ask[*kmsg.ProduceResponse](c, produceTo(t, b, "orders", 1)); resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		t.Error("the fault hits a third time")
+	}
+	if w := b.Topic("orders").HighWatermarks(); w[0] != 2 || w[1] != 1 || w[2] != 2 {
+		t.Errorf("the high watermarks are %v", w)
+	}
+	if f.Hits() != 2 {
+		t.Errorf("the fault counts %d hits", f.Hits())
+	}
+}
+
+// Each API answers the error where clients look for it.
+func TestEveryKindOfRequestCanFail(t *testing.T) {
+	b := Start(t, WithMemoryNetwork(), WithTopic("t", 1, nil))
+	c := dialMemory(t, b, "test")
+	_ = b.Produce("t", Record{Value: []byte("v")})
+	metadata := kmsg.NewPtrMetadataRequest()
+	metadata.Version = 12
+	metadata.Topics = []kmsg.MetadataRequestTopic{{Topic: kmsg.StringPtr("t")}}
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.Version, find.CoordinatorKeys = 4, []string{"g"}
+	commit := kmsg.NewPtrOffsetCommitRequest()
+	commit.Version, commit.Group, commit.Generation = 8, "g", -1
+	commit.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "t", Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Offset: 1}}}}
+	offsets := kmsg.NewPtrOffsetFetchRequest()
+	offsets.Version = 8
+	offsets.Groups = []kmsg.OffsetFetchRequestGroup{{Group: "g"}}
+	create := kmsg.NewPtrCreateTopicsRequest()
+	create.Version = 7
+	create.Topics = []kmsg.CreateTopicsRequestTopic{{Topic: "new", NumPartitions: 1, ReplicationFactor: 1}}
+	remove := kmsg.NewPtrDeleteTopicsRequest()
+	remove.Version, remove.TopicNames = 3, []string{"t"}
+	describe := kmsg.NewPtrDescribeGroupsRequest()
+	describe.Version, describe.Groups = 5, []string{"g"}
+	initID := kmsg.NewPtrInitProducerIDRequest()
+	initID.Version = 4
+	for _, req := range []kmsg.Request{
+		produceRequest(t, b, 9, "t", 0, batchOf(t, 1, []string{"v"})), fetchRequest(t, b, 18, "t", 0, 0), fetchRequest(t, b, 11, "t", 0, 0),
+		metadata, find, commit, offsets, create, remove, describe, initID, joinRequest("g", ""),
+	} {
+		name := fmt.Sprintf("%s v%d", kmsg.NameForKey(req.Key()), req.GetVersion())
+		f := b.Inject(fault.Fail(kmsg.Key(req.Key()), kerr.CoordinatorNotAvailable))
+		c.send(req)
+		resp, err := c.read(req)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if text := fmt.Sprintf("%+v", resp); !strings.Contains(text, "ErrorCode:15") {
+			t.Errorf("%s is answered %s", name, text)
+		}
+		if f.Hits() != 1 {
+			t.Errorf("%s: the fault counts %d hits", name, f.Hits())
+		}
+		f.Remove()
+	}
+	if b.Topic("new").Exists() || !b.Topic("t").Exists() || b.Topic("t").Len() != 1 || len(b.Committed("g")) != 0 {
+		t.Error("a request that failed changed something")
+	}
+}
+
+func TestFaultsAreNarrowed(t *testing.T) {
+	b := Start(t, WithMemoryNetwork())
+	slow, other := dialMemory(t, b, "slow"), dialMemory(t, b, "other")
+	b.Inject(fault.Fail(kmsg.Heartbeat, kerr.RebalanceInProgress).FromClient("slow").OnGroup("g").After(1))
+	beat := func(c *rawClient, id string) int16 {
+		req := kmsg.NewPtrHeartbeatRequest()
+		req.Group = id
+		return ask[*kmsg.HeartbeatResponse](c, req).ErrorCode
+	}
+	failed := kerr.RebalanceInProgress.Code
+	for _, step := range []struct {
+		c     *rawClient
+		group string
+		want  bool
+	}{{other, "g", false}, {slow, "other", false}, {slow, "g", false}, {slow, "g", true}, {slow, "g", false}} {
+		if got := beat(step.c, step.group) == failed; got != step.want {
+			t.Errorf("group %q: failed is %t, want %t", step.group, got, step.want)
+		}
+	}
+}
+
+func TestALostAnswerIsWrittenAndTheRetryIsKnownAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // clients wait before they try again
+		for _, f := range []fault.Fault{fault.LoseAnswer(kmsg.Produce), fault.CutAnswer(kmsg.Produce), fault.Drop(kmsg.Produce)} {
+			b := Start(t, WithMemoryNetwork(), WithTopic("orders", 1, nil))
+			in := b.Inject(f)
+			client := memoryClient(t, b, kgo.DefaultProduceTopic("orders"))
+			if err := client.ProduceSync(t.Context(), kgo.StringRecord("once")).FirstErr(); err != nil {
+				t.Fatalf("%s: %v", f, err)
+			}
+			if n := b.Topic("orders").Len(); n != 1 || in.Hits() != 1 {
+				t.Errorf("%s: %d records after %d hits", f, n, in.Hits())
+			}
+		}
+	})
+}
+
+func TestDelayAndThrottle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := Start(t, WithMemoryNetwork())
+		b.Inject(fault.Delay(kmsg.Metadata, 3*time.Second))
+		b.Inject(fault.Throttle(kmsg.Metadata, 2*time.Second))
+		c := dialMemory(t, b, "test")
+		before := time.Now()
+		req := kmsg.NewPtrMetadataRequest()
+		req.Version = 9
+		resp := ask[*kmsg.MetadataResponse](c, req)
+		if took := time.Since(before); took != 3*time.Second || resp.ThrottleMillis != 2000 {
+			t.Errorf("the answer took %v and has throttle_time_ms %d", took, resp.ThrottleMillis)
+		}
+	})
+}
+
+func TestAGateHoldsRequestsUntilItIsReleased(t *testing.T) {
+	b := Start(t, WithMemoryNetwork(), WithTopic("orders", 1, nil))
+	gate := b.Inject(fault.Hold(kmsg.Produce).Always())
+	done := make(chan error, 1)
+	client := memoryClient(t, b, kgo.DefaultProduceTopic("orders"))
+	go func() { done <- client.ProduceSync(t.Context(), kgo.StringRecord("v")).FirstErr() }()
+	if err := gate.WaitForHits(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.Topic("orders").Len(); n != 0 {
+		t.Errorf("%d records passed the closed gate", n)
+	}
+	gate.Release()
+	if err := <-done; err != nil || b.Topic("orders").Len() != 1 {
+		t.Errorf("after the gate opened: %v, %d records", err, b.Topic("orders").Len())
+	}
+	// Closing a broker ends what is held.
+	gate = b.Inject(fault.Hold(kmsg.Heartbeat))
+	c := dialMemory(t, b, "test")
+	c.send(kmsg.NewPtrHeartbeatRequest())
+	if err := gate.WaitForHits(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.Close()
+	c.ended()
+}
+
+func TestCorruptedRecordsFailTheirChecksum(t *testing.T) {
+	b, c := filled(t)
+	b.Inject(fault.Corrupt().OnTopic("t"))
+	p := c.fetch(b, "t", 0)
+	if err := checkBatches(p.RecordBatches); err == nil {
+		t.Error("the checksums are right")
+	}
+	wantValues(t, c.fetch(b, "t", 0).RecordBatches, "v0", "v1", "v2", "v3")
+}
+
+func TestAHookSeesEveryRequestAndMayAnswer(t *testing.T) {
+	b := Start(t, WithMemoryNetwork())
+	var seen []Request
+	h := b.Control(func(r Request) (kmsg.Response, error, bool) {
+		seen = append(seen, r)
+		switch r.Key {
+		case kmsg.Heartbeat:
+			resp := r.Body.ResponseKind().(*kmsg.HeartbeatResponse)
+			resp.ErrorCode = 99
+			return resp, nil, true
+		case kmsg.Metadata:
+			return nil, errors.New("no"), true
+		}
+		return nil, nil, false
+	})
+	c := dialMemory(t, b, "hooked")
+	ask[*kmsg.ApiVersionsResponse](c, kmsg.NewPtrApiVersionsRequest())
+	if resp := ask[*kmsg.HeartbeatResponse](c, kmsg.NewPtrHeartbeatRequest()); resp.ErrorCode != 99 {
+		t.Errorf("the hook's answer does not arrive: %+v", resp)
+	}
+	c.send(kmsg.NewPtrMetadataRequest())
+	c.ended()
+	if len(seen) != 3 || seen[0].ClientID != "hooked" || seen[0].Connection == 0 || seen[1].Key != kmsg.Heartbeat {
+		t.Errorf("the hook has seen %+v", seen)
+	}
+	h.Remove()
+	ask[*kmsg.MetadataResponse](dialMemory(t, b, "test"), kmsg.NewPtrMetadataRequest())
+	if b.faults.inUse.Load() != nil {
+		t.Error("requests still look for hooks")
+	}
+}
+
+// recorder is a TB that remembers.
+type recorder struct {
+	cleanups []func()
+	errors   []string
+	logs     []string
+	failed   bool
+}
+
+func (r *recorder) Helper()                      {}
+func (r *recorder) Cleanup(f func())             { r.cleanups = append(r.cleanups, f) }
+func (r *recorder) Fatalf(f string, args ...any) { panic(fmt.Sprintf(f, args...)) }
+func (r *recorder) Errorf(f string, args ...any) {
+	r.errors = append(r.errors, fmt.Sprintf(f, args...))
+	r.failed = true
+}
+func (r *recorder) Logf(f string, args ...any) { r.logs = append(r.logs, fmt.Sprintf(f, args...)) }
+func (r *recorder) Failed() bool               { return r.failed }
+func (r *recorder) end() {
+	for i := len(r.cleanups) - 1; i >= 0; i-- {
+		r.cleanups[i]()
+	}
+}
+
+func TestATestFailsByTheNameOfTheFaultThatNeverHappened(t *testing.T) {
+	r := new(recorder)
+	b := Start(r, WithMemoryNetwork())
+	b.Inject(fault.Fail(kmsg.Produce, kerr.NotLeaderForPartition).OnTopic("orders").OnPartition(1).OnGroup("g").FromClient("c").Times(2).After(1))
+	b.Inject(fault.Drop(kmsg.Fetch).Optional())
+	b.Inject(fault.Drop(kmsg.Fetch)).Remove()
+	r.end()
+	want := `a fault never happened: fail Produce with NOT_LEADER_FOR_PARTITION on topic "orders" on partition 1 on group "g" from client "c", 2 times, after 1`
+	if len(r.errors) != 1 || r.errors[0] != want {
+		t.Errorf("the test fails with %q", r.errors)
+	}
+}
+
+func checkBatches(raw []byte) error {
+	for batch := range record.Batches(raw) {
+		if batch.CRC() != batch.ComputeCRC() {
+			return errors.New("the checksum is wrong")
+		}
+	}
+	return nil
+}
