@@ -199,9 +199,19 @@ func (g *Classic) replaceStatic(old *member, id string) *member {
 	return &m
 }
 
-// setProtocols copies the protocols of a join: the request aliases its frame.
-// A name counts once however often it comes.
+// setProtocols copies the protocols of a join.
 func (g *Classic) setProtocols(m *member, from []kmsg.JoinGroupRequestProtocol) {
+	protocols := cloneProtocols(from)
+	if g.members[m.id] == m {
+		g.count(m.protocols, -1)
+		g.count(protocols, 1)
+	}
+	m.protocols = protocols
+}
+
+// cloneProtocols copies the protocols of a join: the request aliases its frame.
+// A name counts once however often it comes.
+func cloneProtocols(from []kmsg.JoinGroupRequestProtocol) []protocol {
 	size := 0
 	for _, p := range from {
 		size += len(p.Metadata)
@@ -218,11 +228,7 @@ func (g *Classic) setProtocols(m *member, from []kmsg.JoinGroupRequestProtocol) 
 		blob = append(blob, p.Metadata...)
 		protocols = append(protocols, protocol{p.Name, blob[start:len(blob):len(blob)]})
 	}
-	if g.members[m.id] == m {
-		g.count(m.protocols, -1)
-		g.count(protocols, 1)
-	}
-	m.protocols = protocols
+	return protocols
 }
 
 func (g *Classic) count(protocols []protocol, by int) {
