@@ -64,7 +64,8 @@ func (g *Classic) toConsumer(memberEpoch int32, cluster Cluster) (*Consumer, *re
 		m.target = has
 		c.within(&m.session, old.sessionTimeout)
 	}
-	c.refreshTopics(cluster)
+	// Its topics are looked up with the heartbeat that brings this about, and
+	// are new to it: so there is an assignment of its own.
 	c.event(Event{Why: "upgraded from the classic protocol"})
 	return c, nil
 }

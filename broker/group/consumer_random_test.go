@@ -270,10 +270,6 @@ func TestRandomConsumers(t *testing.T) {
 				do(draw("what", "hb", "ack", "leave", "classic-hb", "classic-sync", "classic-leave", "commit", "fetch"), "nobody", "epoch=2", "t1/0=1")
 			}
 		}
-		c, ok := s.g.is().(*Consumer)
-		if !ok {
-			return
-		}
 		// From here on all do what they are told. Those that the group still
 		// has and that are gone run out of time.
 		s.do([]string{"config", "interval=0s"})
@@ -287,7 +283,8 @@ func TestRandomConsumers(t *testing.T) {
 			s.do([]string{"advance", "5s"})
 			check()
 		}
-		if c, ok = s.g.is().(*Consumer); !ok || len(c.order) == 0 {
+		c, ok := s.g.is().(*Consumer)
+		if !ok || len(c.order) == 0 {
 			return
 		}
 		if c.state != Stable {
