@@ -214,6 +214,6 @@ func waitUntil(t *testing.T, b *Broker, done func() bool) {
 }
 
 func groupMembers(b *Broker, id string) (n int) {
-	b.groups.peek(id, func(g *group.Classic) { n = g.Members() })
+	b.groups.peek(id, func(g *group.Group) { n = g.Members() })
 	return n
 }

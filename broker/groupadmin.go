@@ -16,7 +16,7 @@ func (b *Broker) handleListGroups(r *request, req *kmsg.ListGroupsRequest) (kmsg
 	resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
 	filter := group.NewFilter(req.StatesFilter, req.TypesFilter)
 	for _, id := range b.groups.all() {
-		b.groups.peek(id, func(g *group.Classic) {
+		b.groups.peek(id, func(g *group.Group) {
 			if line := g.List(); filter.Match(line) {
 				resp.Groups = append(resp.Groups, line)
 			}
@@ -32,8 +32,8 @@ func (b *Broker) handleDescribeGroups(r *request, req *kmsg.DescribeGroupsReques
 	resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
 	for _, id := range req.Groups {
 		var d kmsg.DescribeGroupsResponseGroup
-		if !b.groups.peek(id, func(g *group.Classic) { d = g.Describe(req.Version) }) {
-			d = group.New(id, b.groups.config()).Describe(req.Version)
+		if !b.groups.peek(id, func(g *group.Group) { d = g.Describe(req.Version) }) {
+			d = group.NewGroup(id, b.groups.config()).Describe(req.Version)
 		}
 		d.AuthorizedOperations = notAsked
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
@@ -56,7 +56,7 @@ func (b *Broker) handleDeleteGroups(r *request, req *kmsg.DeleteGroupsRequest) (
 		answer := kmsg.NewDeleteGroupsResponseGroup()
 		answer.Group = id
 		var err *kerr.Error
-		b.groups.with(id, func(g *group.Classic, now time.Time) (eff group.Effects) {
+		b.groups.with(id, func(g *group.Group, now time.Time) (eff group.Effects) {
 			err, eff = g.Delete(now)
 			return eff
 		})

@@ -13,22 +13,22 @@ import (
 func (b *Broker) handleJoinGroup(r *request, req *kmsg.JoinGroupRequest) (kmsg.Response, error) {
 	b.internalTopic(groupMetadataTopic) // the group may begin here
 	client := group.Client{ID: r.clientID, Host: r.clientHost()}
-	return r.awaitGroup(req.Group, func(g *group.Classic, now time.Time, p *pendingAnswer) group.Effects {
-		return g.Join(now, client, req, p)
+	return r.awaitGroup(req.Group, func(g *group.Group, now time.Time, p *pendingAnswer) group.Effects {
+		return g.Join(now, client, req, p, b.groupCluster())
 	})
 }
 
 // handleSyncGroup serves SyncGroup v0-v5. It waits for the leader's assignment.
 func (b *Broker) handleSyncGroup(r *request, req *kmsg.SyncGroupRequest) (kmsg.Response, error) {
-	return r.awaitGroup(req.Group, func(g *group.Classic, now time.Time, p *pendingAnswer) group.Effects {
+	return r.awaitGroup(req.Group, func(g *group.Group, now time.Time, p *pendingAnswer) group.Effects {
 		return g.Sync(now, req, p)
 	})
 }
 
 // awaitGroup runs f on a group and waits for the answer to its ticket.
-func (r *request) awaitGroup(id string, f func(*group.Classic, time.Time, *pendingAnswer) group.Effects) (kmsg.Response, error) {
+func (r *request) awaitGroup(id string, f func(*group.Group, time.Time, *pendingAnswer) group.Effects) (kmsg.Response, error) {
 	p := newPendingAnswer()
-	r.broker.groups.with(id, func(g *group.Classic, now time.Time) group.Effects { return f(g, now, p) })
+	r.broker.groups.with(id, func(g *group.Group, now time.Time) group.Effects { return f(g, now, p) })
 	select {
 	case resp := <-p.ch:
 		return resp, nil
@@ -57,7 +57,7 @@ func (r *request) clientHost() string {
 // handleHeartbeat serves Heartbeat v0-v4.
 func (b *Broker) handleHeartbeat(r *request, req *kmsg.HeartbeatRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
-	b.groups.with(req.Group, func(g *group.Classic, now time.Time) (eff group.Effects) {
+	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
 		resp.ErrorCode, eff = g.Heartbeat(now, req)
 		return eff
 	})
@@ -67,7 +67,7 @@ func (b *Broker) handleHeartbeat(r *request, req *kmsg.HeartbeatRequest) (kmsg.R
 // handleLeaveGroup serves LeaveGroup v0-v5 (v3: several members at once).
 func (b *Broker) handleLeaveGroup(r *request, req *kmsg.LeaveGroupRequest) (kmsg.Response, error) {
 	var resp *kmsg.LeaveGroupResponse
-	b.groups.with(req.Group, func(g *group.Classic, now time.Time) (eff group.Effects) {
+	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
 		resp, eff = g.Leave(now, req)
 		return eff
 	})

@@ -15,7 +15,7 @@ func (b *Broker) handleOffsetCommit(r *request, req *kmsg.OffsetCommitRequest) (
 	b.internalTopic(groupMetadataTopic) // the group may begin here
 	var resp *kmsg.OffsetCommitResponse
 	topics := b.lookupTopic()
-	b.groups.with(req.Group, func(g *group.Classic, now time.Time) (eff group.Effects) {
+	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
 		resp, eff = g.CommitOffsets(now, req, topics)
 		return eff
 	})
@@ -58,14 +58,14 @@ func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (km
 
 // fetchOffsets reads one group's offsets. A group that does not exist has none.
 func (b *Broker) fetchOffsets(all *kmsg.OffsetFetchRequest, req *kmsg.OffsetFetchRequestGroup, topics group.Lookup) (answer kmsg.OffsetFetchResponseGroup) {
-	found := b.groups.peek(req.Group, func(g *group.Classic) {
+	found := b.groups.peek(req.Group, func(g *group.Group) {
 		answer = g.FetchOffsets(all.Version, req, topics)
 		if all.RequireStable { // v7+
 			g.Offsets().HideUnstable(&answer, topics)
 		}
 	})
 	if !found {
-		answer = group.New(req.Group, b.groups.config()).FetchOffsets(all.Version, req, topics)
+		answer = group.NewGroup(req.Group, b.groups.config()).FetchOffsets(all.Version, req, topics)
 	}
 	return answer
 }
@@ -74,7 +74,7 @@ func (b *Broker) fetchOffsets(all *kmsg.OffsetFetchRequest, req *kmsg.OffsetFetc
 func (b *Broker) handleOffsetDelete(r *request, req *kmsg.OffsetDeleteRequest) (kmsg.Response, error) {
 	var resp *kmsg.OffsetDeleteResponse
 	topics := b.lookupTopic()
-	b.groups.with(req.Group, func(g *group.Classic, now time.Time) (eff group.Effects) {
+	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
 		resp, eff = g.DeleteOffsets(now, req, topics)
 		return eff
 	})

@@ -30,7 +30,7 @@ type groups struct {
 type groupState struct {
 	id   string
 	mu   sync.Mutex
-	g    *group.Classic
+	g    *group.Group
 	gone bool // dropped from groups.byID: look again
 
 	timer *groupTimer // nil: no deadline
@@ -52,7 +52,7 @@ func newPendingAnswer() *pendingAnswer {
 // with runs f on a group under its lock, then stores and delivers what came of it. A group
 // that does not exist is Dead to f, and exists from then on if f brings it to
 // life.
-func (s *groups) with(id string, f func(g *group.Classic, now time.Time) group.Effects) {
+func (s *groups) with(id string, f func(g *group.Group, now time.Time) group.Effects) {
 	for {
 		gs := s.find(id)
 		gs.mu.Lock()
@@ -72,7 +72,7 @@ func (s *groups) with(id string, f func(g *group.Classic, now time.Time) group.E
 }
 
 // peek runs f on a group that exists, to look at it; false if there is none.
-func (s *groups) peek(id string, f func(g *group.Classic)) bool {
+func (s *groups) peek(id string, f func(g *group.Group)) bool {
 	s.mu.Lock()
 	gs := s.byID[id]
 	s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *groups) find(id string) *groupState {
 	defer s.mu.Unlock()
 	gs := s.byID[id]
 	if gs == nil {
-		gs = &groupState{id: id, g: group.New(id, s.config())}
+		gs = &groupState{id: id, g: group.NewGroup(id, s.config())}
 		s.byID[id] = gs
 	}
 	return gs
@@ -169,7 +169,7 @@ func (s *groups) all() []string {
 // topicDeleted forgets the offsets committed for a topic.
 func (s *groups) topicDeleted(name string) {
 	for _, id := range s.all() {
-		s.with(id, func(g *group.Classic, now time.Time) group.Effects {
+		s.with(id, func(g *group.Group, now time.Time) group.Effects {
 			return g.TopicsDeleted(now, name)
 		})
 	}
@@ -197,7 +197,7 @@ func (s *groups) stop() {
 func (s *groups) config() *group.Config { return s.b.groupConfig.Load() }
 
 // groupConfig reads the configs of groups.
-func groupConfig(cfg *config.Broker, newUUID func() string) *group.Config {
+func groupConfig(cfg *config.Broker, newUUID, newMemberID func() string) *group.Config {
 	return &group.Config{
 		InitialRebalanceDelay:  cfg.Duration("group.initial.rebalance.delay.ms"),
 		MinSessionTimeout:      cfg.Duration("group.min.session.timeout.ms"),
@@ -207,12 +207,14 @@ func groupConfig(cfg *config.Broker, newUUID func() string) *group.Config {
 		OffsetsRetention:       time.Duration(cfg.Int("offsets.retention.minutes")) * time.Minute,
 		OffsetsCheckInterval:   cfg.Duration("offsets.retention.check.interval.ms"),
 		NewUUID:                newUUID,
+		Consumer:               consumerConfig(cfg, newMemberID),
 	}
 }
 
 // lookupTopic resolves topics for the groups' state machines.
-func (b *Broker) lookupTopic() group.Lookup {
-	m := b.image.Load()
+func (b *Broker) lookupTopic() group.Lookup { return lookupIn(b.image.Load()) }
+
+func lookupIn(m *image) group.Lookup {
 	return func(name string, id [16]byte) group.Topic {
 		t := m.topic(name)
 		missing := kerr.UnknownTopicOrPartition.Code
@@ -223,6 +225,10 @@ func (b *Broker) lookupTopic() group.Lookup {
 		if t == nil {
 			return group.Topic{Name: name, ID: id, Err: missing}
 		}
-		return group.Topic{Name: t.name, ID: t.id, Partitions: int32(len(t.partitions))}
+		return groupTopic(t)
 	}
+}
+
+func groupTopic(t *topic) group.Topic {
+	return group.Topic{Name: t.name, ID: t.id, Partitions: int32(len(t.partitions))}
 }

@@ -61,6 +61,8 @@ var handlers = [...]handlerFunc{
 	64:                      on((*Broker).handleUnregisterBroker),
 	65:                      on((*Broker).handleDescribeTransactions),
 	66:                      on((*Broker).handleListTransactions),
+	68:                      on((*Broker).handleConsumerGroupHeartbeat),
+	69:                      on((*Broker).handleConsumerGroupDescribe),
 	74:                      on((*Broker).handleListConfigResources),
 	75:                      on((*Broker).handleDescribeTopicPartitions),
 	80:                      on((*Broker).handleAddRaftVoter),

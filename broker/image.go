@@ -15,10 +15,12 @@ import (
 type image struct {
 	topics *btree.Map[string, *topic] // by name
 	ids    *btree.Map[string, *topic] // by the id's 16 bytes
+	// version grows with each image.
+	version uint64
 }
 
 func newImage() *image {
-	return &image{topics: new(btree.Map[string, *topic]), ids: new(btree.Map[string, *topic])}
+	return &image{topics: new(btree.Map[string, *topic]), ids: new(btree.Map[string, *topic]), version: 1}
 }
 
 // topic is a topic in an image. It never changes either: another config or
@@ -69,7 +71,7 @@ func (c *controller) written() { c.offset.Add(1) }
 // its name. It needs controller.mu.
 func (b *Broker) put(t *topic) {
 	old := b.image.Load()
-	m := &image{topics: old.topics.Copy(), ids: old.ids.Copy()}
+	m := &image{topics: old.topics.Copy(), ids: old.ids.Copy(), version: old.version + 1}
 	m.topics.Set(t.name, t)
 	m.ids.Set(string(t.id[:]), t)
 	b.image.Store(m)
@@ -80,7 +82,7 @@ func (b *Broker) put(t *topic) {
 // drop publishes an image without t. It needs controller.mu.
 func (b *Broker) drop(t *topic) {
 	old := b.image.Load()
-	m := &image{topics: old.topics.Copy(), ids: old.ids.Copy()}
+	m := &image{topics: old.topics.Copy(), ids: old.ids.Copy(), version: old.version + 1}
 	m.topics.Delete(t.name)
 	m.ids.Delete(string(t.id[:]))
 	b.image.Store(m)

@@ -44,14 +44,14 @@ type Member struct {
 // such group.
 func (g Group) State() string {
 	state := string(group.Dead)
-	g.b.groups.peek(g.id, func(c *group.Classic) { state = string(c.State()) })
+	g.b.groups.peek(g.id, func(c *group.Group) { state = string(c.State()) })
 	return state
 }
 
 // Members returns the members in the order in which they joined.
 func (g Group) Members() []Member {
 	var d kmsg.DescribeGroupsResponseGroup
-	g.b.groups.peek(g.id, func(c *group.Classic) { d = c.Describe(6) })
+	g.b.groups.peek(g.id, func(c *group.Group) { d = c.Describe(6) })
 	members := make([]Member, len(d.Members))
 	for i, m := range d.Members {
 		members[i] = Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost}
@@ -74,7 +74,7 @@ func (g Group) Members() []Member {
 // partition.
 func (g Group) Committed() map[string]map[int32]int64 {
 	all := make(map[string]map[int32]int64)
-	g.b.groups.peek(g.id, func(c *group.Classic) {
+	g.b.groups.peek(g.id, func(c *group.Group) {
 		for _, name := range c.Offsets().Topics() {
 			of := make(map[int32]int64)
 			for _, p := range c.Offsets().Partitions(name) {
@@ -111,7 +111,7 @@ func (g Group) Lag(topic string) (lag int64) {
 func (g Group) WaitForStable(ctx context.Context, n int) error {
 	return g.wait(ctx, fmt.Sprintf("group %q to be Stable with %d members", g.id, n), func() bool {
 		ok := false
-		g.b.groups.peek(g.id, func(c *group.Classic) { ok = c.State() == group.Stable && c.Members() == n })
+		g.b.groups.peek(g.id, func(c *group.Group) { ok = c.State() == group.Stable && c.Members() == n })
 		return ok
 	})
 }

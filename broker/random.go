@@ -50,7 +50,10 @@ func (r *random) newUUID() [16]byte {
 	}
 }
 
-func (r *random) clusterID() string {
+func (r *random) clusterID() string { return r.uuidShort() }
+
+// uuidShort is a new UUID in 22 characters, as Kafka writes its own ids.
+func (r *random) uuidShort() string {
 	id := r.newUUID()
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }

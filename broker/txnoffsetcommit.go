@@ -20,7 +20,7 @@ func (b *Broker) handleTxnOffsetCommit(r *request, req *kmsg.TxnOffsetCommitRequ
 	by := txn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}
 	var resp *kmsg.TxnOffsetCommitResponse
 	err := b.commitInTransaction(req, by, func() {
-		b.groups.with(req.Group, func(g *group.Classic, now time.Time) (eff group.Effects) {
+		b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
 			b.groups.pend(req.Group, req.ProducerID)
 			resp, eff = g.CommitInTransaction(now, req, topics, func(records []group.Record) *kerr.Error {
 				if err := b.storeGroupRecords(req.Group, by, records, now); err != nil {
@@ -102,7 +102,7 @@ func (s *groups) endTransaction(p *partition, producerID int64, commit bool) {
 	}
 	s.mu.Unlock()
 	for _, id := range ids {
-		s.with(id, func(g *group.Classic, now time.Time) group.Effects {
+		s.with(id, func(g *group.Group, now time.Time) group.Effects {
 			return g.EndTransaction(now, producerID, commit)
 		})
 	}

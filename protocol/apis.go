@@ -77,6 +77,8 @@ var apis = []API{
 	{Key: 64, Name: "UnregisterBroker", Max: 0},
 	{Key: 65, Name: "DescribeTransactions", Max: 0},
 	{Key: 66, Name: "ListTransactions", Max: 2},
+	{Key: 68, Name: "ConsumerGroupHeartbeat", Max: 1},
+	{Key: 69, Name: "ConsumerGroupDescribe", Max: 1},
 	{Key: 74, Name: "ListConfigResources", Max: 1},
 	{Key: 75, Name: "DescribeTopicPartitions", Max: 0},
 	{Key: 80, Name: "AddRaftVoter", Max: 1},

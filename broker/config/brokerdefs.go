@@ -32,6 +32,9 @@ var ownDefaults = map[string]string{
 	// A test or an exercise starts one consumer and wants its records now;
 	// Kafka waits 3 s for more members.
 	"group.initial.rebalance.delay.ms": "0",
+	// The same for consumer groups: Kafka makes at most one assignment per
+	// second.
+	"group.consumer.assignment.interval.ms": "0",
 }
 
 // brokerDocs says what the broker configs do that have an effect here. Every
@@ -45,6 +48,13 @@ var brokerDocs = map[string]string{
 	"controller.quota.window.size.seconds":      "The length of such a window.",
 	"delete.topic.enable":                       "Whether topics may be deleted.",
 	"fetch.max.bytes":                           "The most bytes that one Fetch answers, whatever the consumer asks for; a first batch that is larger is sent alone.",
+	"group.consumer.assignment.interval.ms":     "The shortest time between two assignments of a consumer group (KIP-848).",
+	"group.consumer.assignors":                  "The assignors that members of consumer groups may ask for; the first one is the default.",
+	"group.consumer.heartbeat.interval.ms":      "How often members of consumer groups are told to send heartbeats.",
+	"group.consumer.max.size":                   "The most members that a consumer group of KIP-848 may have.",
+	"group.consumer.migration.policy":           "Whether groups with members may change between the classic protocol and KIP-848's.",
+	"group.consumer.session.timeout.ms":         "A member of a consumer group of KIP-848 that sends no heartbeat for this long is removed.",
+	"group.coordinator.rebalance.protocols":     "Which group protocols are served: without consumer, ConsumerGroupHeartbeat is refused.",
 	"group.initial.rebalance.delay.ms":          "How long a new, empty consumer group waits for more members before its first rebalance.",
 	"group.max.session.timeout.ms":              "The longest session.timeout.ms that a consumer may ask for.",
 	"group.max.size":                            "The most members that a consumer group may have.",

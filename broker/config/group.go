@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // groupTable has the group configs (GroupConfig). bounded says which broker
@@ -91,6 +92,18 @@ func groupValue(d *Def, overrides map[string]string, b *Broker) string {
 		return format(b.values[d.Synonyms[0].Name])
 	}
 	return *d.Default
+}
+
+// GroupDuration is the broker config of that name, such as
+// group.consumer.session.timeout.ms, as the configs of one group have it.
+func GroupDuration(name string, overrides map[string]string, b *Broker) time.Duration {
+	own := strings.TrimPrefix(name, "group.")
+	if text, ok := overrides[own]; ok {
+		if v, err := groupByName[own].parse(text); err == nil { // checked when it was set
+			return time.Duration(v.(int64)) * time.Millisecond
+		}
+	}
+	return b.Duration(name)
 }
 
 // AlterGroup is IncrementalAlterConfigs on a group: it returns the new

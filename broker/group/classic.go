@@ -18,11 +18,7 @@ import (
 // the first join or commit brings it to life. When Effects says Empty it is
 // Dead again: the owner drops it, and calls it no more.
 type Classic struct {
-	id  string
-	cfg *Config
-
-	now time.Time // of the call in work
-	out Effects   // of the call in work
+	base
 
 	state, previous State
 	stateSince      time.Time
@@ -45,13 +41,10 @@ type Classic struct {
 	joinDeadline time.Time // the rebalance timeout, or the end of the initial delay
 	syncDeadline time.Time // members that did not sync by then are out
 	sessionsFrom time.Time // no member's or pending id's session ends earlier
-	cleanupAt    time.Time // next look for expired offsets
 
 	// The initial delay of an empty group's first rebalance.
 	delay, delayLeft time.Duration
 	memberAdded      bool // since the delay started or was extended
-
-	offsets Offsets
 }
 
 // member is one member of the group. Its byte slices are never changed in
@@ -86,7 +79,7 @@ type parked struct {
 
 // New returns the group id in state Dead.
 func New(id string, cfg *Config) *Classic {
-	return &Classic{id: id, cfg: cfg, state: Dead, previous: Dead}
+	return &Classic{base: base{id: id, cfg: cfg}, state: Dead, previous: Dead}
 }
 
 // State returns the group's state.
@@ -97,9 +90,6 @@ func (g *Classic) Generation() int32 { return g.generation }
 
 // Members returns how many members the group has.
 func (g *Classic) Members() int { return len(g.members) }
-
-// Offsets returns the group's committed offsets.
-func (g *Classic) Offsets() *Offsets { return &g.offsets }
 
 func (g *Classic) effects() Effects {
 	e := g.out
@@ -113,14 +103,6 @@ func (g *Classic) deadline() time.Time {
 	return earlier(earlier(g.joinDeadline, g.syncDeadline), earlier(g.sessionsFrom, g.cleanupAt))
 }
 
-// earlier returns the earlier of two moments of which zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
 // create brings an unknown group to life.
 func (g *Classic) create(why string) {
 	g.transition(Empty, Event{Why: why})
@@ -130,7 +112,7 @@ func (g *Classic) create(why string) {
 // die makes the group unknown. It has no members then.
 func (g *Classic) die(why string) {
 	g.transition(Dead, Event{Why: why})
-	*g = Classic{id: g.id, cfg: g.cfg, now: g.now, out: g.out, state: Dead, previous: Dead}
+	*g = Classic{base: base{id: g.id, cfg: g.cfg, now: g.now, out: g.out}, state: Dead, previous: Dead}
 }
 
 // transition moves to another state; e says on whose account and why.
@@ -144,14 +126,6 @@ func (g *Classic) transition(to State, e Event) {
 func (g *Classic) event(e Event) {
 	e.Group, e.From, e.To, e.Generation = g.id, g.state, g.state, g.generation
 	g.out.Events = append(g.out.Events, e)
-}
-
-func (g *Classic) answer(p parked, r kmsg.Response) {
-	if p.ticket == nil {
-		return
-	}
-	r.SetVersion(p.version)
-	g.out.Answers = append(g.out.Answers, Answer{p.ticket, r})
 }
 
 // supports tells whether a member with these protocols can be in the group:
@@ -225,9 +199,19 @@ func (g *Classic) replaceStatic(old *member, id string) *member {
 	return &m
 }
 
-// setProtocols copies the protocols of a join: the request aliases its frame.
-// A name counts once however often it comes.
+// setProtocols copies the protocols of a join.
 func (g *Classic) setProtocols(m *member, from []kmsg.JoinGroupRequestProtocol) {
+	protocols := cloneProtocols(from)
+	if g.members[m.id] == m {
+		g.count(m.protocols, -1)
+		g.count(protocols, 1)
+	}
+	m.protocols = protocols
+}
+
+// cloneProtocols copies the protocols of a join: the request aliases its frame.
+// A name counts once however often it comes.
+func cloneProtocols(from []kmsg.JoinGroupRequestProtocol) []protocol {
 	size := 0
 	for _, p := range from {
 		size += len(p.Metadata)
@@ -244,11 +228,7 @@ func (g *Classic) setProtocols(m *member, from []kmsg.JoinGroupRequestProtocol) 
 		blob = append(blob, p.Metadata...)
 		protocols = append(protocols, protocol{p.Name, blob[start:len(blob):len(blob)]})
 	}
-	if g.members[m.id] == m {
-		g.count(m.protocols, -1)
-		g.count(protocols, 1)
-	}
-	m.protocols = protocols
+	return protocols
 }
 
 func (g *Classic) count(protocols []protocol, by int) {

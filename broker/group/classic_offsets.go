@@ -2,56 +2,33 @@ package group
 
 import (
 	"time"
-	"unicode/utf16"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// This file owns a classic group's offsets and what others see of it:
-// OffsetCommit v0-v10, OffsetFetch v0-v10, OffsetDelete, DescribeGroups,
-// ListGroups, DeleteGroups.
+// This file owns what a classic group says to requests for its offsets
+// (OffsetCommit, OffsetFetch, OffsetDelete) and what others see of it:
+// DescribeGroups, ListGroups, DeleteGroups.
 
 // CommitOffsets stores offsets. topics says which exist; the others get its
 // error and do not touch the group.
 func (g *Classic) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup) (*kmsg.OffsetCommitResponse, Effects) {
 	g.now = now
-	resp := kmsg.NewPtrOffsetCommitResponse()
-	resp.Version = req.Version
-	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, 0, len(req.Topics))
 	// The group has its say only if there is something to store.
 	asked := false
 	var refused *kerr.Error
-	for i := range req.Topics {
-		rt := &req.Topics[i]
-		topic := topics(rt.Topic, rt.TopicID)
-		ps := make([]kmsg.OffsetCommitResponseTopicPartition, len(rt.Partitions))
-		for j := range rt.Partitions {
-			rp := &rt.Partitions[j]
-			ps[j].Partition = rp.Partition
-			switch {
-			case topic.Err != 0:
-				ps[j].ErrorCode = topic.Err
-				continue
-			case rp.Partition < 0 || rp.Partition >= topic.Partitions:
-				ps[j].ErrorCode = kerr.UnknownTopicOrPartition.Code
-				continue
-			}
-			if !asked {
-				asked = true
-				refused = g.validateCommit(req)
-			}
-			switch {
-			case refused != nil:
-				ps[j].ErrorCode = refused.Code
-			case g.tooLong(rp.Metadata):
-				ps[j].ErrorCode = kerr.OffsetMetadataTooLarge.Code
-			default:
-				g.commit(&topic, req.RetentionTimeMillis, rp)
-			}
+	resp := g.commitOffsets(req, topics, func(*Topic, int32) *kerr.Error {
+		if !asked {
+			asked = true
+			refused = g.validateCommit(req)
 		}
-		resp.Topics = append(resp.Topics, kmsg.OffsetCommitResponseTopic{Topic: rt.Topic, TopicID: rt.TopicID, Partitions: ps})
-	}
+		return refused
+	}, func() {
+		if g.state == Dead {
+			g.create("first commit")
+		}
+	})
 	return resp, g.effects()
 }
 
@@ -81,100 +58,6 @@ func (g *Classic) validateCommit(req *kmsg.OffsetCommitRequest) *kerr.Error {
 	return nil
 }
 
-// tooLong measures as Java does, in UTF-16 units, which are never more than
-// the bytes of UTF-8.
-func (g *Classic) tooLong(metadata *string) bool {
-	limit := g.cfg.OffsetMetadataMaxBytes
-	if metadata == nil || len(*metadata) <= limit {
-		return false
-	}
-	n := 0
-	for _, r := range *metadata {
-		n += max(utf16.RuneLen(r), 1)
-	}
-	return n > limit
-}
-
-func (g *Classic) commit(topic *Topic, retention int64, rp *kmsg.OffsetCommitRequestTopicPartition) {
-	if g.state == Dead {
-		g.create("first commit")
-	}
-	c := Committed{
-		Offset: rp.Offset, LeaderEpoch: rp.LeaderEpoch, Metadata: reason(rp.Metadata),
-		CommitMillis: g.now.UnixMilli(), ExpireMillis: -1,
-	}
-	if retention != -1 {
-		c.ExpireMillis = max(saturatingAdd(c.CommitMillis, retention), 0)
-	}
-	if rp.Timestamp != -1 { // v1 only
-		c.CommitMillis = rp.Timestamp
-	}
-	g.offsets.Commit(topic.Name, rp.Partition, c)
-	g.store(OffsetRecord(g.id, topic, rp.Partition, &c))
-	if g.cleanupAt.IsZero() || retention != -1 || rp.Timestamp != -1 {
-		g.cleanupSoon()
-	}
-}
-
-// FetchOffsets returns committed offsets: of the partitions in req, or of all
-// where its topics are null. version is that of the request; before v8 a
-// request is for one group, which the caller writes as this form. What is not
-// committed, or does not exist, has offset -1 and no error.
-func (g *Classic) FetchOffsets(version int16, req *kmsg.OffsetFetchRequestGroup, topics Lookup) kmsg.OffsetFetchResponseGroup {
-	resp := kmsg.OffsetFetchResponseGroup{Group: req.Group}
-	if req.Topics == nil {
-		for _, name := range g.offsets.Topics() {
-			t := topics(name, [16]byte{})
-			if t.Err == kerr.TopicAuthorizationFailed.Code || version >= 10 && t.Err != 0 {
-				continue // not to be seen, or without an id to name it by
-			}
-			ps := g.offsets.Partitions(name)
-			out := make([]kmsg.OffsetFetchResponseGroupTopicPartition, len(ps))
-			for i := range ps {
-				out[i] = fetched(ps[i].Partition, ps[i].Committed)
-			}
-			resp.Topics = append(resp.Topics, kmsg.OffsetFetchResponseGroupTopic{Topic: name, TopicID: t.ID, Partitions: out})
-		}
-		return resp
-	}
-	resp.Topics = make([]kmsg.OffsetFetchResponseGroupTopic, 0, len(req.Topics))
-	for i := range req.Topics {
-		rt := &req.Topics[i]
-		t := topics(rt.Topic, rt.TopicID)
-		name, code := t.Name, t.Err
-		if version < 10 && code == kerr.UnknownTopicOrPartition.Code {
-			name, code = rt.Topic, 0
-		}
-		out := make([]kmsg.OffsetFetchResponseGroupTopicPartition, len(rt.Partitions))
-		for j, partition := range rt.Partitions {
-			c, ok := Committed{}, false
-			if code == 0 {
-				c, ok = g.offsets.Get(name, partition)
-			}
-			if !ok {
-				c = Committed{Offset: -1, LeaderEpoch: -1}
-			}
-			out[j] = fetched(partition, c)
-			out[j].ErrorCode = code
-		}
-		resp.Topics = append(resp.Topics, kmsg.OffsetFetchResponseGroupTopic{Topic: rt.Topic, TopicID: rt.TopicID, Partitions: out})
-	}
-	return resp
-}
-
-func fetched(partition int32, c Committed) kmsg.OffsetFetchResponseGroupTopicPartition {
-	metadata := &noMetadata
-	if c.Metadata != "" {
-		metadata = kmsg.StringPtr(c.Metadata)
-	}
-	return kmsg.OffsetFetchResponseGroupTopicPartition{
-		Partition: partition, Offset: c.Offset, LeaderEpoch: c.LeaderEpoch, Metadata: metadata,
-	}
-}
-
-// noMetadata is shared by all answers without a text.
-var noMetadata string
-
 // DeleteOffsets forgets offsets of topics that no member consumes.
 func (g *Classic) DeleteOffsets(now time.Time, req *kmsg.OffsetDeleteRequest, topics Lookup) (*kmsg.OffsetDeleteResponse, Effects) {
 	g.now = now
@@ -192,40 +75,14 @@ func (g *Classic) DeleteOffsets(now time.Time, req *kmsg.OffsetDeleteRequest, to
 	if resp.ErrorCode != 0 {
 		return resp, g.effects()
 	}
-	for i := range req.Topics {
-		rt := &req.Topics[i]
-		topic := topics(rt.Topic, [16]byte{})
-		out := make([]kmsg.OffsetDeleteResponseTopicPartition, len(rt.Partitions))
-		for j, rp := range rt.Partitions {
-			out[j].Partition = rp.Partition
-			switch {
-			case topic.Err != 0:
-				out[j].ErrorCode = topic.Err
-			case rp.Partition < 0 || rp.Partition >= topic.Partitions:
-				out[j].ErrorCode = kerr.UnknownTopicOrPartition.Code
-			case g.isSubscribed(rt.Topic):
-				out[j].ErrorCode = kerr.GroupSubscribedToTopic.Code
-			default:
-				if g.offsets.Delete(rt.Topic, rp.Partition) {
-					g.store(OffsetTombstone(g.id, rt.Topic, rp.Partition))
-				}
-			}
-		}
-		resp.Topics = append(resp.Topics, kmsg.OffsetDeleteResponseTopic{Topic: rt.Topic, Partitions: out})
-	}
-	g.cleanupSoon() // the group goes if that was all it had
+	g.deleteOffsets(req, resp, topics, g.isSubscribed)
 	return resp, g.effects()
 }
 
 // TopicsDeleted forgets the offsets of topics that do not exist any more.
 func (g *Classic) TopicsDeleted(now time.Time, names ...string) Effects {
 	g.now = now
-	for _, name := range names {
-		g.storeNoOffsets(name)
-		if g.offsets.DeleteTopic(name) {
-			g.cleanupSoon()
-		}
-	}
+	g.deleteTopics(names)
 	return g.effects()
 }
 

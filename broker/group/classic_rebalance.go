@@ -1,7 +1,6 @@
 package group
 
 import (
-	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -260,30 +259,15 @@ func (g *Classic) expireSessions() {
 	}
 }
 
-// cleanupSoon looks for expired offsets after the check interval.
-func (g *Classic) cleanupSoon() {
-	g.cleanupAt = earlier(g.cleanupAt, g.now.Add(g.cfg.OffsetsCheckInterval))
-}
-
 // cleanup forgets expired offsets, and the group with its last one.
 func (g *Classic) cleanup() {
 	g.cleanupAt = time.Time{}
-	next := int64(math.MaxInt64)
 	if since, ok := g.retentionStart(); ok {
-		next = g.offsets.Expire(g.now.UnixMilli(), g.cfg.OffsetsRetention.Milliseconds(), since, g.isSubscribed, func(topic string, partition int32) {
-			g.store(OffsetTombstone(g.id, topic, partition))
-		})
+		g.expireOffsets(since, g.isSubscribed)
 	}
 	if g.state == Empty && g.offsets.None() {
 		g.storeGone()
 		g.die("empty, and nothing committed")
-		return
-	}
-	if next < math.MaxInt64 {
-		g.cleanupAt = g.now.Add(g.cfg.OffsetsCheckInterval)
-		if at := time.UnixMilli(next); at.After(g.cleanupAt) {
-			g.cleanupAt = at
-		}
 	}
 }
 

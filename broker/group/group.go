@@ -5,8 +5,10 @@
 // called) is returned as Effects. An owner with a lock around one machine delivers them
 // after unlock.
 //
-// This file owns what all kinds of groups share. Classic groups are in
-// classic*.go, committed offsets in offsets.go.
+// This file owns the words that all kinds of groups share; base.go has the state
+// that they share, offsets.go committed offsets, kinds.go what a group id may
+// be. Classic groups are in classic*.go, consumer groups (KIP-848) in
+// consumer*.go.
 package group
 
 import (
@@ -56,6 +58,8 @@ type Config struct {
 	OffsetsCheckInterval time.Duration
 	// NewUUID makes the random part of member ids.
 	NewUUID func() string
+	// Consumer is for groups whose coordinator assigns partitions (KIP-848).
+	Consumer ConsumerConfig
 }
 
 // Client says who sent a request.
@@ -80,7 +84,7 @@ type Answer struct {
 type Event struct {
 	Group      string
 	From, To   State
-	Generation int32
+	Generation int32  // a consumer group's epoch
 	Member     string // whom it is about, if one
 	Why        string // what happened, in a few fixed words
 	Reason     string // what the client gave as its reason, if anything

@@ -125,3 +125,72 @@ func (o *Offsets) HideUnstable(answer *kmsg.OffsetFetchResponseGroup, topics Loo
 		}
 	}
 }
+
+// commitInTransaction notes offsets that take effect when the producer's
+// transaction is committed. topics says which exist; the others get its error
+// and do not touch the group. may says why the group does not take a partition's
+// offset, if it does not; first is called before one is noted. store keeps the
+// records, which are part of the transaction; its error is everybody's.
+func (g *base) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, topics Lookup, may func(*Topic, int32) *kerr.Error, first func(), store func([]Record) *kerr.Error) *kmsg.TxnOffsetCommitResponse {
+	var records []Record
+	var pend []func() // when they are stored
+	resp := TxnCommitAnswer(req, topics, func(topic Topic, rp *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error {
+		if err := may(&topic, rp.Partition); err != nil {
+			return err
+		}
+		if g.tooLong(rp.Metadata) {
+			return kerr.OffsetMetadataTooLarge
+		}
+		first()
+		c := Committed{
+			Offset: rp.Offset, LeaderEpoch: rp.LeaderEpoch, Metadata: reason(rp.Metadata),
+			CommitMillis: g.now.UnixMilli(), ExpireMillis: -1,
+		}
+		records = append(records, OffsetRecord(g.id, &topic, rp.Partition, &c))
+		pend = append(pend, func() { g.offsets.Pend(req.ProducerID, topic.Name, rp.Partition, c) })
+		return nil
+	})
+	if err := store(records); err != nil {
+		pend = nil
+		resp = TxnCommitAnswer(req, topics, func(Topic, *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error { return err })
+	}
+	for _, f := range pend {
+		f()
+	}
+	return resp
+}
+
+func (g *base) endTransaction(producerID int64, commit bool) {
+	g.offsets.EndTransaction(producerID, commit)
+	g.cleanupSoon()
+}
+
+// TxnCommitAnswer answers a TxnOffsetCommit: commit is asked for each partition
+// that exists.
+func TxnCommitAnswer(req *kmsg.TxnOffsetCommitRequest, topics Lookup, commit func(Topic, *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error) *kmsg.TxnOffsetCommitResponse {
+	resp := kmsg.NewPtrTxnOffsetCommitResponse()
+	resp.Version = req.Version
+	for i := range req.Topics {
+		rt := &req.Topics[i]
+		topic := topics(rt.Topic, rt.TopicID)
+		done := kmsg.TxnOffsetCommitResponseTopic{Topic: rt.Topic, TopicID: rt.TopicID}
+		done.Partitions = make([]kmsg.TxnOffsetCommitResponseTopicPartition, len(rt.Partitions))
+		for j := range rt.Partitions {
+			rp := &rt.Partitions[j]
+			p := &done.Partitions[j]
+			p.Partition = rp.Partition
+			switch {
+			case topic.Err != 0:
+				p.ErrorCode = topic.Err
+			case rp.Partition < 0 || rp.Partition >= topic.Partitions:
+				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
+			default:
+				if err := commit(topic, rp); err != nil {
+					p.ErrorCode = err.Code
+				}
+			}
+		}
+		resp.Topics = append(resp.Topics, done)
+	}
+	return resp
+}

@@ -60,7 +60,7 @@ func groupKey(group string, room int) []byte {
 }
 
 // store puts a record among the effects of the call in work.
-func (g *Classic) store(r Record) { g.out.Records = append(g.out.Records, r) }
+func (g *base) store(r Record) { g.out.Records = append(g.out.Records, r) }
 
 // storeNew stores a group that nobody has joined yet.
 func (g *Classic) storeNew() {
@@ -104,7 +104,7 @@ func (g *Classic) storeValue(v *kmsg.GroupMetadataValue, members int) {
 }
 
 // storeNoOffsets stores that all offsets of a topic are gone.
-func (g *Classic) storeNoOffsets(topic string) {
+func (g *base) storeNoOffsets(topic string) {
 	for _, p := range g.offsets.Partitions(topic) {
 		g.store(OffsetTombstone(g.id, topic, p.Partition))
 	}
@@ -112,8 +112,13 @@ func (g *Classic) storeNoOffsets(topic string) {
 
 // storeGone stores that the group does not exist any more, with its offsets.
 func (g *Classic) storeGone() {
+	g.storeOffsetsGone()
+	g.store(Record{Key: groupKey(g.id, 0)})
+}
+
+// storeOffsetsGone stores that all offsets are gone.
+func (g *base) storeOffsetsGone() {
 	for _, topic := range g.offsets.Topics() {
 		g.storeNoOffsets(topic)
 	}
-	g.store(Record{Key: groupKey(g.id, 0)})
 }
