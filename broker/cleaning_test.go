@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"minibroker/broker/config"
 	"minibroker/protocol/record"
 )
 
@@ -216,4 +217,83 @@ func TestRetentionCanBeAlteredByRequest(t *testing.T) {
 	if from := earliest(c, "t"); from != 1 {
 		t.Errorf("the log starts at %d, want 1", from)
 	}
+}
+
+// everything is contents with the markers of transactions.
+func everything(c *rawClient, b *Broker, topic string) (words []string) {
+	c.t.Helper()
+	for batch := range record.Batches(c.fetch(b, topic, 0).RecordBatches) {
+		for r, err := range batch.Records(nil) {
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			word := string(r.Value)
+			if batch.Attributes().Control() {
+				word = "commit"
+				if kind, _ := record.ParseControlKey(r.Key); kind == record.Abort {
+					word = "abort"
+				}
+			}
+			words = append(words, fmt.Sprintf("%s@%d", word, r.Offset))
+		}
+	}
+	return words
+}
+
+func TestCompactionOfTransactions(t *testing.T) {
+	b, clock := atRest(t)
+	c := dial(t, b)
+	err := b.setTopicConfigs("t", false, func(map[string]string) (map[string]string, *config.Error) {
+		return map[string]string{"cleanup.policy": "compact", "segment.ms": "1", "min.cleanable.dirty.ratio": "0", "delete.retention.ms": "60000"}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(why string, words ...string) {
+		t.Helper()
+		if got := everything(c, b, "t"); !slices.Equal(got, words) {
+			t.Fatalf("%s: the log is %q, want %q", why, got, words)
+		}
+	}
+	plain := func(value string) { // all records have the same key
+		t.Helper()
+		c.mustProduce(b, "t", batchOf(t, clock.Now().UnixMilli(), []string{value}))
+		clock.Advance(time.Second)
+	}
+	within := func(p *txnClient, value string) {
+		t.Helper()
+		p.add(3, p.me, "t", 0)
+		p.write(9, p.me, 0, value, 0)
+		clock.Advance(time.Second)
+	}
+	aborts, commits := newTxnClient(t, b, "aborts"), newTxnClient(t, b, "commits")
+	plain("first")
+	within(aborts, "aborted")
+	aborts.end(3, aborts.me, false, 0)
+	clock.Advance(time.Second)
+	within(commits, "open")
+	plain("second")
+	plain("third")
+	// The aborted record replaces nothing, and is gone. Its marker is there for
+	// consumers that have read the record. What is behind the last stable offset
+	// is left alone.
+	want("while a transaction is open", "first@0", "abort@2", "open@3", "second@4", "third@5")
+	commits.end(3, commits.me, true, 0)
+	clock.Advance(time.Second)
+	plain("fourth")
+	want("when it is committed", "abort@2", "third@5", "commit@6", "fourth@7")
+	// A producer's newest batch stays, empty if need be, for as long as the
+	// producer is remembered, and the markers with it.
+	clock.Advance(time.Hour)
+	plain("fifth")
+	want("an hour later", "abort@2", "commit@6", "fourth@7", "fifth@8")
+	clock.Advance(25 * time.Hour)
+	plain("sixth")   // this pass drops the empty batches,
+	plain("seventh") // this one sees that the markers mark the end of nothing,
+	clock.Advance(50 * time.Second)
+	plain("eighth")
+	want("before delete.retention.ms", "abort@2", "commit@6", "seventh@10", "eighth@11")
+	clock.Advance(time.Minute)
+	plain("ninth") // and this one drops them
+	want("after it", "eighth@11", "ninth@12")
 }
