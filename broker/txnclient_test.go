@@ -50,7 +50,7 @@ func TestAClientReadsProcessesAndWritesExactlyOnce(t *testing.T) {
 			}
 		}
 		session, err := kgo.NewGroupTransactSession(version, kgo.SeedBrokers(b.Addr()), kgo.TransactionalID("etl"), kgo.DefaultProduceTopic("out"),
-			kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.RequireStableFetchOffsets(),
+			kgo.ConsumerGroup("g"), kgo.ConsumeTopics("in"), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
 		if err != nil {
 			t.Fatal(err)

@@ -27,6 +27,7 @@ var apacheTable = []meant{
 	{path: "*Configs[min.insync.replicas]*", why: "eligible leader replicas"},
 	{script: "describe configs", step: "broker defaults", path: "Resources[0].Configs*", why: "eligible leader replicas"},
 	{path: "*.Documentation", why: "texts of configs"},
+	{script: "describe broker configs", path: "Resources[1].Configs[group.consumer.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "defaults for one broker in memory"},
 	{path: "*.ConfigSynonyms[* again 1].Value", ref: `"*"`, why: "defaults for one broker in memory"},
 	{script: "describe broker configs", path: "Resources[1].Configs[listener*", why: ownSettings},
 	{script: "describe broker configs", path: "Resources[1].Configs[broker.id]*", why: ownSettings},

@@ -298,6 +298,8 @@ func moment(ms int64) string {
 		return fmt.Sprintf("base+%d", ms-base)
 	case ms > base+(2*time.Hour).Milliseconds() && ms < base+(5*time.Hour).Milliseconds():
 		return "now"
+	case ms >= base+(5*time.Hour).Milliseconds() && ms < base+(7*time.Hour).Milliseconds():
+		return fmt.Sprintf("base+%d", ms-base) // a script's, in the future
 	}
 	return strconv.FormatInt(ms, 10)
 }
