@@ -99,7 +99,8 @@ func (o *Offsets) Topics() []string { return slices.Sorted(maps.Keys(o.topics)) 
 // partitions. The slice is the group's own: to be read, until the next call.
 func (o *Offsets) Partitions(topic string) []PartitionOffset { return o.topics[topic] }
 
-// Expire forgets the offsets that nobody wants any more at the moment now.
+// Expire forgets the offsets that nobody wants any more at the moment now, and
+// that no open transaction may yet change.
 // Retention counts from since or, where since is negative, from each commit.
 // Topics that keep holds back stay; gone is told of the others. It returns the earliest moment at which
 // one of the others will expire, or math.MaxInt64. All are in milliseconds.
@@ -119,11 +120,11 @@ func (o *Offsets) Expire(now, retention, since int64, keep func(topic string) bo
 				}
 				at = saturatingAdd(at, retention)
 			}
-			if at <= now {
+			if at <= now && !o.Unstable(topic, p.Partition) {
 				gone(topic, p.Partition)
 				return true
 			}
-			next = min(next, at)
+			next = min(next, max(at, now+1)) // an open transaction keeps it
 			return false
 		})
 		if len(left) == 0 {

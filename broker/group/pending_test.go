@@ -70,3 +70,23 @@ func TestUnstableOffsetsAreHidden(t *testing.T) {
 		t.Errorf("got %+v", ps)
 	}
 }
+
+func TestAnOffsetThatATransactionMayChangeDoesNotExpire(t *testing.T) {
+	var o Offsets
+	o.Commit("t", 0, Committed{Offset: 5, CommitMillis: 0, ExpireMillis: -1})
+	o.Pend(1, "t", 0, Committed{Offset: 7, ExpireMillis: -1})
+	expire := func(now int64) int64 {
+		return o.Expire(now, 100, -1, func(string) bool { return false }, func(string, int32) {})
+	}
+	if next := expire(200); next != 201 {
+		t.Errorf("the next look is at %d", next)
+	}
+	if _, there := o.Get("t", 0); !there {
+		t.Fatal("it expired")
+	}
+	o.EndTransaction(1, false)
+	expire(201)
+	if _, there := o.Get("t", 0); there {
+		t.Error("it did not expire")
+	}
+}
