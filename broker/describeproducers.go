@@ -23,8 +23,10 @@ func (b *Broker) handleDescribeProducers(r *request, req *kmsg.DescribeProducers
 			p := kmsg.NewDescribeProducersResponseTopicPartition()
 			p.Partition = index
 			switch on := t.partition(index); {
-			case on == nil:
+			case t == nil:
 				p.ErrorCode, p.ErrorMessage = codeAndText(errUnknownTopicOrPartition)
+			case on == nil:
+				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
 			case on.leadership.Load().leader != r.node.id:
 				p.ErrorCode = kerr.NotLeaderForPartition.Code
 			default:

@@ -359,10 +359,11 @@ func TestTransactionsAreDescribedAndListed(t *testing.T) {
 func producerOf(c *rawClient, id int64) (p kmsg.DescribeProducersResponseTopicPartitionActiveProducer) {
 	c.t.Helper()
 	req := kmsg.NewPtrDescribeProducersRequest()
-	req.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "t", Partitions: []int32{0, 7}}}
-	ps := ask[*kmsg.DescribeProducersResponse](c, req).Topics[0].Partitions
-	if ps[0].ErrorCode != 0 || ps[1].ErrorCode != 3 || text(ps[1].ErrorMessage) != "This server does not host this topic-partition." {
-		c.t.Fatalf("%+v", ps)
+	req.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "t", Partitions: []int32{0, 7}}, {Topic: "none", Partitions: []int32{0}}}
+	topics := ask[*kmsg.DescribeProducersResponse](c, req).Topics
+	ps, none := topics[0].Partitions, topics[1].Partitions[0]
+	if ps[0].ErrorCode != 0 || ps[1].ErrorCode != 3 || ps[1].ErrorMessage != nil || none.ErrorCode != 3 || text(none.ErrorMessage) != "This server does not host this topic-partition." {
+		c.t.Fatalf("%+v", topics)
 	}
 	for _, p := range ps[0].ActiveProducers {
 		if p.ProducerID == id {
