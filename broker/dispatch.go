@@ -123,10 +123,19 @@ func (c *conn) answer(h protocol.Header, flexible bool, resp kmsg.Response) erro
 	return nil
 }
 
-// await parks the request until wake is closed or sent to, or d has passed:
+// pause parks the request for d.
+func (r *request) pause(d time.Duration) error {
+	due := make(chan struct{})
+	timer := r.broker.clock.AfterFunc(d, func() { close(due) })
+	defer timer.Stop()
+	_, err := r.await(nil, due)
+	return err
+}
+
+// await parks the request until wake is closed or sent to, or due is closed:
 // woken says which. Answers to earlier requests are sent first. The error, when
 // the broker stops, ends the connection.
-func (r *request) await(wake <-chan struct{}, d time.Duration) (woken bool, err error) {
+func (r *request) await(wake, due <-chan struct{}) (woken bool, err error) {
 	if err := r.out.flush(); err != nil {
 		return false, err
 	}
@@ -134,9 +143,6 @@ func (r *request) await(wake <-chan struct{}, d time.Duration) (woken bool, err 
 		from := r.broker.clock.Now()
 		defer func() { r.parked += r.broker.clock.Now().Sub(from) }()
 	}
-	due := make(chan struct{})
-	timer := r.broker.clock.AfterFunc(d, func() { close(due) })
-	defer timer.Stop()
 	select {
 	case <-wake:
 		return true, nil

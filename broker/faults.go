@@ -209,7 +209,7 @@ func (u *faultsInUse) work(b *Broker, r *request, h protocol.Header, flexible bo
 		case fault.KindDrop:
 			return nil, errDropped
 		case fault.KindDelay:
-			if _, err := r.await(nil, f.fault.Wait); err != nil {
+			if err := r.pause(f.fault.Wait); err != nil {
 				return nil, err
 			}
 		case fault.KindHold:

@@ -237,21 +237,26 @@ func (f *fetch) leave(s *fetchSession) (id int32, code int16) {
 func (f *fetch) collect(r *request) error {
 	b := f.broker
 	wait := time.Duration(f.req.MaxWaitMillis) * time.Millisecond
-	deadline := b.clock.Now().Add(wait)
+	var due chan struct{}
 	for {
 		f.read()
 		if wait <= 0 || f.enough() {
 			return nil
 		}
 		f.forget()
+		if due == nil {
+			// Before anybody can see that the request waits: then whoever
+			// moves the time is sure to end the wait.
+			due = make(chan struct{})
+			timer := b.clock.AfterFunc(wait, func() { close(due) })
+			defer timer.Stop()
+		}
 		w := park(len(f.results))
 		var err error
 		if f.parkOn(w) {
 			var woken bool
-			if woken, err = r.await(w.wake, wait); !woken {
+			if woken, err = r.await(w.wake, due); !woken {
 				wait = 0
-			} else {
-				wait = deadline.Sub(b.clock.Now())
 			}
 		}
 		w.leave()

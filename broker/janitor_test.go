@@ -191,7 +191,7 @@ func resident() uint64 {
 }
 
 func TestMemoryIsGivenBackAfterADeletion(t *testing.T) {
-	const size = 64 << 20
+	const size = 256 << 20
 	b, clock := atRest(t)
 	c := dial(t, b)
 	debug.FreeOSMemory()
