@@ -122,6 +122,9 @@ func New(opts ...Option) (*Broker, error) {
 	}
 	b.memory = newMemoryNetwork(b)
 	b.seeds, b.started = o.topics, cfg
+	for _, f := range o.observers {
+		b.Observe(f)
+	}
 	if o.transcript {
 		b.transcript = new(transcript)
 	}
