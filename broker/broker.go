@@ -48,7 +48,12 @@ type Broker struct {
 	changes       changes
 	faults        faults
 	transcript    *transcript // nil: not kept
-	metrics       metrics
+	test          TB          // that Start was called by; else nil
+
+	// What Reset goes back to.
+	seeds   []TopicSpec
+	started *config.Broker
+	metrics metrics
 
 	listeners []net.Listener
 	memory    *memoryNetwork // for Dialer, among the listeners or not
@@ -78,9 +83,10 @@ func Start(t TB, opts ...Option) *Broker {
 		t.Fatalf("broker.Start: %v", err)
 		return nil
 	}
+	b.test = t
 	t.Cleanup(func() {
 		t.Helper()
-		b.report(t)
+		b.report()
 		_ = b.Close()
 	})
 	return b
@@ -117,6 +123,10 @@ func New(opts ...Option) (*Broker, error) {
 	b.memory = newMemoryNetwork(b)
 	b.loggers = newLoggers(o.log)
 	b.log = b.loggers.named(rootLogger)
+	b.seeds, b.started = o.topics, cfg
+	for _, f := range o.observers {
+		b.Observe(f)
+	}
 	if o.transcript {
 		b.transcript = new(transcript)
 	}
@@ -203,14 +213,18 @@ type TopicSpec struct {
 }
 
 func (b *Broker) createSeed(t TopicSpec) error {
+	if _, err := b.createTopic(*seedTopic(t)); err != nil {
+		return fmt.Errorf("topic %q: %s", t.Name, strings.TrimSuffix(err.message, "."))
+	}
+	return nil
+}
+
+func seedTopic(t TopicSpec) *newTopic {
 	partitions := t.Partitions
 	if partitions == 0 {
 		partitions = -1
 	}
-	if _, err := b.createTopic(newTopic{name: t.Name, partitions: int32(partitions), replicas: -1, configs: t.Configs}); err != nil {
-		return fmt.Errorf("topic %q: %s", t.Name, strings.TrimSuffix(err.message, "."))
-	}
-	return nil
+	return &newTopic{name: t.Name, partitions: int32(partitions), replicas: -1, configs: t.Configs}
 }
 
 // entropy is the seed of brokers that were given none.

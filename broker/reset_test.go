@@ -1,0 +1,116 @@
+package broker
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/fault"
+)
+
+func commitOffset(t testing.TB, c *rawClient, group, topic string, offset int64) {
+	t.Helper()
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.CoordinatorKey = group
+	ask[*kmsg.FindCoordinatorResponse](c, find)
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.Version, req.Group, req.Generation = 8, group, -1
+	req.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: topic, Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Offset: offset, LeaderEpoch: -1}}}}
+	if resp := ask[*kmsg.OffsetCommitResponse](c, req); resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		t.Fatalf("the commit is answered %+v", resp)
+	}
+}
+
+func TestResetLeavesWhatTheBrokerStartedWith(t *testing.T) {
+	r := new(recorder)
+	b := Start(r, WithMemoryNetwork(), WithTopic("seed", 2, map[string]string{"retention.ms": "1000"}), WithConfig("num.partitions", "4"))
+	defer r.end()
+	c := dialMemory(t, b, "test")
+	for _, topic := range []string{"seed", "other"} {
+		if err := b.Produce(topic, Record{Value: []byte("v")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	commitOffset(t, c, "g", "seed", 1)
+	b.Inject(fault.Fail(kmsg.Metadata, kerr.LeaderNotAvailable))
+	b.Control(func(Request) (kmsg.Response, error, bool) { return nil, errors.New("hooked"), true })
+	b.Reset()
+	if got := b.Topics(); !slices.Equal(got, []string{"seed"}) || b.Topic("seed").Len() != 0 || len(b.Topic("seed").HighWatermarks()) != 2 {
+		t.Errorf("the topics are %q, %d records in seed", got, b.Topic("seed").Len())
+	}
+	if len(b.Groups()) != 0 {
+		t.Errorf("the groups are %q", b.Groups())
+	}
+	if b.faults.inUse.Load() != nil || len(r.errors) != 1 {
+		t.Errorf("faults are left, or none was reported as missed: %q", r.errors)
+	}
+	// The connection lives on.
+	metadata := kmsg.NewPtrMetadataRequest()
+	metadata.Version = 9
+	metadata.Topics = nil
+	if m := ask[*kmsg.MetadataResponse](c, metadata); len(m.Topics) != 1 || len(m.Topics[0].Partitions) != 2 {
+		t.Errorf("the old connection sees %+v", m.Topics)
+	}
+	c.mustProduce(b, "seed", batchOf(t, 0, []string{"new"}))
+}
+
+func TestASnapshotIsRestoredAsOftenAsWanted(t *testing.T) {
+	b := Start(t, WithMemoryNetwork())
+	c := dialMemory(t, b, "test")
+	if err := b.Produce("orders", Record{Value: []byte("1")}, Record{Value: []byte("2")}); err != nil {
+		t.Fatal(err)
+	}
+	client := memoryClient(t, b, kgo.DefaultProduceTopic("orders"))
+	if err := client.ProduceSync(t.Context(), kgo.StringRecord("3")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	commitOffset(t, c, "g", "orders", 2)
+	id := b.image.Load().topic("orders").id
+	s, err := b.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := Start(t, WithMemoryNetwork())
+	for _, to := range []*Broker{b, b, other} {
+		if err := to.Produce("orders", Record{Value: []byte("later")}); err != nil {
+			t.Fatal(err)
+		}
+		_ = to.Produce("more", Record{})
+		to.Restore(s)
+		var got []string
+		for _, r := range to.Topic("orders").Records() {
+			got = append(got, string(r.Value))
+		}
+		if !slices.Equal(got, []string{"1", "2", "3"}) || !slices.Equal(to.Topics(), []string{"orders"}) || to.image.Load().topic("orders").id != id {
+			t.Errorf("the topics are %q with %q", to.Topics(), got)
+		}
+		if at := to.Committed("g")["orders"][0]; at != 2 {
+			t.Errorf("the group's offset is %d", at)
+		}
+		to.groups.topicDeleted("nothing") // groups are alive
+	}
+	// The idempotent producer goes on where the snapshot has it.
+	if err := client.ProduceSync(t.Context(), kgo.StringRecord("4")).FirstErr(); err != nil || b.Topic("orders").Len() != 4 {
+		t.Errorf("after Restore: %v, %d records", err, b.Topic("orders").Len())
+	}
+}
+
+func BenchmarkReset(b *testing.B) {
+	broker := Start(b, WithMemoryNetwork(), WithTopic("t", 3, nil))
+	_ = broker.Produce("t", Record{Value: make([]byte, 100_000)})
+	s, _ := broker.Snapshot()
+	b.Run("Reset", func(b *testing.B) {
+		for b.Loop() {
+			broker.Reset()
+		}
+	})
+	b.Run("Restore", func(b *testing.B) {
+		for b.Loop() {
+			broker.Restore(s)
+		}
+	})
+}
