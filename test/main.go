@@ -17,11 +17,13 @@ import (
 	"minibroker/test/venv"
 )
 
-// tools are the programs that the tests use and Go does not bring; pkg is the Debian package that does.
-var tools = []struct {
-	pkg, use string
+// tool is a program that the tests use and Go does not bring.
+type tool struct {
+	pkg, use string   // the Debian package that has it, and what for
 	probe    []string // succeeds when the tool is there
-}{
+}
+
+var tools = []tool{
 	{"gcc", "the race detector", []string{"gcc", "--version"}},
 	{"libc6-dev", "the race detector", []string{"sh", "-c", "echo '#include <stdlib.h>' | gcc -E -"}},
 	{"python3", "the Python clients", []string{"python3", "--version"}},
@@ -29,6 +31,12 @@ var tools = []struct {
 	{"kcat", "kcat, the command-line client", []string{"kcat", "-V"}},
 	{"iproute2", "network namespaces", []string{"ip", "-V"}},
 	{"nftables", "published ports in network namespaces", []string{"nft", "--version"}},
+}
+
+// slowTools are those of the slow clients, which run in CI and with MINIBROKER_SLOW=1.
+var slowTools = []tool{
+	{"default-jdk-headless", "the Java clients", []string{"javac", "-version"}},
+	{"maven", "the Java clients", []string{"mvn", "--version"}},
 }
 
 // runner collects what the summary says.
@@ -137,7 +145,11 @@ func (r *runner) tools(install bool) map[string]string {
 
 func lookForTools() map[string]string {
 	missing := map[string]string{}
-	for _, tool := range tools {
+	wanted := tools
+	if os.Getenv("CI") == "true" || os.Getenv("MINIBROKER_SLOW") == "1" {
+		wanted = slices.Concat(tools, slowTools)
+	}
+	for _, tool := range wanted {
 		if exec.Command(tool.probe[0], tool.probe[1:]...).Run() != nil {
 			missing[tool.pkg] = tool.use
 		}
