@@ -44,11 +44,11 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.faults.change(func(u *faultsInUse) { u.hooks = nil })
 	b.transactions.reset()
 	for _, id := range b.groups.all() {
-		b.groups.with(id, func(g *group.Classic, now time.Time) group.Effects { return g.Unload(now) })
+		b.groups.with(id, func(g *group.Group, now time.Time) group.Effects { return g.Unload(now) })
 	}
 	b.controller.mu.Lock()
 	b.config.Store(cfg)
-	b.groupConfig.Store(groupConfig(cfg, b.random.uuidText))
+	b.groupConfig.Store(groupConfig(cfg, b.random.uuidText, b.random.uuidShort))
 	b.controller.configs = nil
 	b.quotas.table.Store(nil)
 	old := b.image.Load()
@@ -136,7 +136,7 @@ func (b *Broker) Snapshot() (*Snapshot, error) {
 		return nil, ErrOpenTransaction
 	}
 	for _, id := range b.groups.all() {
-		b.groups.peek(id, func(g *group.Classic) { s.groups[id] = commits(g.Offsets()) })
+		b.groups.peek(id, func(g *group.Group) { s.groups[id] = commits(g.Offsets()) })
 	}
 	return s, nil
 }
@@ -195,7 +195,7 @@ func (b *Broker) Restore(s *Snapshot) {
 		req := kmsg.NewPtrOffsetCommitRequest()
 		req.Version, req.Group, req.Generation, req.Topics = 8, id, -1, topics
 		lookup := b.lookupTopic()
-		b.groups.with(id, func(g *group.Classic, now time.Time) group.Effects {
+		b.groups.with(id, func(g *group.Group, now time.Time) group.Effects {
 			_, eff := g.CommitOffsets(now, req, lookup)
 			return eff
 		})

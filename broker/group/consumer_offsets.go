@@ -137,6 +137,15 @@ func (g *Consumer) Delete(now time.Time) (*kerr.Error, Effects) {
 	return nil, g.effects()
 }
 
+// Unload forgets the group: this broker does not serve it any longer. Its
+// records stay.
+func (g *Consumer) Unload(now time.Time) Effects {
+	g.now = now
+	g.die("unloaded")
+	g.became.out.Records = nil
+	return g.effects()
+}
+
 // Describe answers DescribeGroups, which is for classic groups only.
 func (g *Consumer) Describe(version int16) kmsg.DescribeGroupsResponseGroup {
 	r := kmsg.NewDescribeGroupsResponseGroup()

@@ -27,6 +27,7 @@ type kind interface {
 	CommitInTransaction(now time.Time, req *kmsg.TxnOffsetCommitRequest, topics Lookup, store func([]Record) *kerr.Error) (*kmsg.TxnOffsetCommitResponse, Effects)
 	EndTransaction(now time.Time, producerID int64, commit bool) Effects
 	Offsets() *Offsets
+	Unload(now time.Time) Effects
 	State() State
 	Members() int
 }
@@ -90,6 +91,9 @@ func (g *Group) TopicsDeleted(now time.Time, names ...string) Effects {
 // Delete removes a group without members, with its offsets. The error is
 // GROUP_ID_NOT_FOUND or NON_EMPTY_GROUP, or nil.
 func (g *Group) Delete(now time.Time) (*kerr.Error, Effects) { return g.is().Delete(now) }
+
+// Unload forgets the group; what waits is answered with NOT_COORDINATOR.
+func (g *Group) Unload(now time.Time) Effects { return g.is().Unload(now) }
 
 // Describe answers DescribeGroups in the given version.
 func (g *Group) Describe(version int16) kmsg.DescribeGroupsResponseGroup {
