@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,7 +18,7 @@ import (
 // return another.
 type Broker struct {
 	layers [3]layer
-	values map[string]any // of every known config that has a value
+	values map[string]any // of the configs that are set; defaultValues has the others
 }
 
 // layer is the values that come from one source, as they were written.
@@ -72,14 +73,11 @@ func NewBroker(given map[string]string) (*Broker, error) {
 
 // newBroker works out the values that hold, and checks them.
 func newBroker(layers [3]layer) (*Broker, *Error) {
-	b := &Broker{layers: layers, values: make(map[string]any, len(brokerDefs))}
+	b := &Broker{layers: layers, values: make(map[string]any)}
 	for _, d := range brokerDefs {
 		raw, _ := b.lookup(d.Name)
 		if raw == nil {
-			raw = d.Default
-		}
-		if raw == nil {
-			continue
+			continue // defaultValues has it
 		}
 		v, err := d.parse(*raw)
 		if err != nil {
@@ -91,6 +89,32 @@ func newBroker(layers [3]layer) (*Broker, *Error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// defaultValues is the values of the configs that nobody has set, parsed once
+// for all brokers: a process may start thousands.
+var defaultValues = sync.OnceValue(func() map[string]any {
+	values := make(map[string]any, len(brokerDefs))
+	for _, d := range brokerDefs {
+		if d.Default == nil {
+			continue
+		}
+		v, err := d.parse(*d.Default)
+		if err != nil {
+			panic(err) // a test holds that all defaults are valid
+		}
+		values[d.Name] = v
+	}
+	return values
+})
+
+// value is what holds for a config; false where that is null.
+func (b *Broker) value(name string) (any, bool) {
+	if v, ok := b.values[name]; ok {
+		return v, true
+	}
+	v, ok := defaultValues()[name]
+	return v, ok
 }
 
 // check holds what Kafka demands of values together (KafkaConfig.validateValues).
@@ -115,7 +139,7 @@ func (b *Broker) topicLong(topicConfig string) int64 {
 // topicDefault is the value that topics have which do not set d.
 func (b *Broker) topicDefault(d *Def) any {
 	for _, s := range d.Synonyms {
-		v, ok := b.values[s.Name]
+		v, ok := b.value(s.Name)
 		if !ok {
 			continue
 		}
@@ -146,14 +170,15 @@ func saturate(n, times int64) int64 {
 func (b *Broker) lookup(name string) (*string, Source) {
 	for _, l := range b.layers {
 		if v, ok := l.values[name]; ok {
-			return &v, l.source
+			found := v // only what is found costs memory
+			return &found, l.source
 		}
 	}
 	return nil, DefaultConfig
 }
 
 func (b *Broker) get(name string) any {
-	v, ok := b.values[name]
+	v, ok := b.value(name)
 	if !ok && brokerByName[name] == nil {
 		panic("config: there is no broker config " + name)
 	}
@@ -268,7 +293,7 @@ func definition(name string) *Def {
 
 func (b *Broker) entry(d *Def, layers []layer) Entry {
 	e := Entry{Name: d.Name, Source: DefaultConfig, Type: d.Type, ReadOnly: d.ReadOnly, Sensitive: d.Sensitive, Doc: d.Doc}
-	if v, ok := b.values[d.Name]; ok && !d.Sensitive {
+	if v, ok := b.value(d.Name); ok && !d.Sensitive {
 		text := format(v)
 		e.Value = &text
 	}

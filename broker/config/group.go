@@ -89,7 +89,8 @@ func groupValue(d *Def, overrides map[string]string, b *Broker) string {
 		return format(v)
 	}
 	if len(d.Synonyms) > 0 {
-		return format(b.values[d.Synonyms[0].Name])
+		v, _ := b.value(d.Synonyms[0].Name)
+		return format(v)
 	}
 	return *d.Default
 }
