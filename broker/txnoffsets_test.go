@@ -192,3 +192,22 @@ func TestAMarkerOnOffsetsEndsThemToo(t *testing.T) { // of a hanging transaction
 	ask[*kmsg.WriteTxnMarkersResponse](c.rawClient, req)
 	c.wantOffset("g", true, -1, 0)
 }
+
+func TestAConsumerGroupsMemberCommitsInATransactionAtItsEpoch(t *testing.T) { // KIP-848
+	b, _ := atRest(t)
+	c := newTxnClient(t, b, "id")
+	join := consumerHeartbeat(1, "m", 0)
+	joined := ask[*kmsg.ConsumerGroupHeartbeatResponse](c.rawClient, join)
+	if joined.ErrorCode != 0 {
+		t.Fatalf("%+v", joined)
+	}
+	as := func(epoch int32, member string) func(*kmsg.TxnOffsetCommitRequest) {
+		return func(r *kmsg.TxnOffsetCommitRequest) { r.Generation, r.MemberID = epoch, member }
+	}
+	c.commit(5, join.Group, 1, 25, as(joined.MemberEpoch, "stranger"))
+	c.commit(5, join.Group, 1, 22, as(joined.MemberEpoch+1, "m"))
+	c.commit(5, join.Group, 1, 22, as(joined.MemberEpoch-1, "m"))
+	c.commit(5, join.Group, 2, 0, as(joined.MemberEpoch, "m"))
+	c.end(5, c.me, true, 0)
+	c.wantOffset(join.Group, true, 2, 0)
+}

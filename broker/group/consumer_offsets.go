@@ -68,10 +68,14 @@ func (g *Consumer) CommitInTransaction(now time.Time, req *kmsg.TxnOffsetCommitR
 		m, refused = g.committer(req.MemberID, req.Generation)
 	}
 	resp := g.commitInTransaction(req, topics, func(t *Topic, partition int32) *kerr.Error {
-		if refused != nil {
-			return refused
+		err := refused
+		if err == nil {
+			err = g.mayCommit(m, req.Generation, t, partition)
 		}
-		return g.mayCommit(m, req.Generation, t, partition)
+		if err == kerr.StaleMemberEpoch {
+			return kerr.IllegalGeneration // producers do not know of epochs
+		}
+		return err
 	}, func() {}, store)
 	return resp, g.effects()
 }
