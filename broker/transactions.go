@@ -41,10 +41,10 @@ type transaction struct {
 const never int64 = math.MaxInt64
 
 // with runs f on a transactional id under its lock; false if nobody ever had it
-// and it is not to be made.
-func (s *transactions) with(id string, make bool, f func(x *transaction, now int64)) bool {
+// and it is not to be created.
+func (s *transactions) with(id string, create bool, f func(x *transaction, now int64)) bool {
 	for {
-		x := s.find(id, make)
+		x := s.find(id, create)
 		if x == nil {
 			return false
 		}
@@ -61,11 +61,11 @@ func (s *transactions) with(id string, make bool, f func(x *transaction, now int
 	}
 }
 
-func (s *transactions) find(id string, make bool) *transaction {
+func (s *transactions) find(id string, create bool) *transaction {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x := s.byID[id]
-	if x == nil && make {
+	if x == nil && create {
 		x = &transaction{id: id, m: txn.New(id), timerAt: never}
 		s.byID[id] = x
 	}
