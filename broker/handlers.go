@@ -53,6 +53,8 @@ var handlers = [...]handlerFunc{
 	57:                      on((*Broker).handleUpdateFeatures),
 	60:                      on((*Broker).handleDescribeCluster),
 	64:                      on((*Broker).handleUnregisterBroker),
+	71:                      on((*Broker).handleGetTelemetrySubscriptions),
+	72:                      on((*Broker).handlePushTelemetry),
 	74:                      on((*Broker).handleListConfigResources),
 	75:                      on((*Broker).handleDescribeTopicPartitions),
 	80:                      on((*Broker).handleAddRaftVoter),

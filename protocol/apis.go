@@ -69,6 +69,8 @@ var apis = []API{
 	{Key: 57, Name: "UpdateFeatures", Max: 2},
 	{Key: 60, Name: "DescribeCluster", Max: 2},
 	{Key: 64, Name: "UnregisterBroker", Max: 0},
+	{Key: 71, Name: "GetTelemetrySubscriptions", Max: 0},
+	{Key: 72, Name: "PushTelemetry", Max: 0},
 	{Key: 74, Name: "ListConfigResources", Max: 1},
 	{Key: 75, Name: "DescribeTopicPartitions", Max: 0},
 	{Key: 80, Name: "AddRaftVoter", Max: 1},
