@@ -8,6 +8,8 @@ var apacheTable = []meant{
 
 	{path: "ApiKeys[*].MinVersion", sub: "0", why: oldVersions},
 	{path: "ApiKeys[18].MaxVersion", ref: "4", sub: "5", why: newVersions},
+	{path: "ApiKeys[71]*", ref: absent, sub: there, why: "client telemetry"},
+	{path: "ApiKeys[72]*", ref: absent, sub: there, why: "client telemetry"},
 	{path: "ApiKeys[28].MaxVersion", ref: "5", sub: "6", why: newVersions},
 	{path: "ApiKeys[42].MaxVersion", ref: "2", sub: "3", why: newVersions},
 	{path: "ApiKeys[*]", ref: there, sub: absent, why: stillToCome},
