@@ -60,6 +60,10 @@ func TestAConsumerGroupIsServedInEachVersion(t *testing.T) {
 			t.Errorf("v%d: a heartbeat with nothing new is answered %+v", version, resp)
 		}
 
+		if all := b.Group("g").Members(); len(all) != 1 || all[0].ID != member || !slices.Equal(all[0].Partitions["t"], []int32{0, 1, 2}) || b.Group("g").State() != "Stable" {
+			t.Errorf("v%d: the group's members are %+v", version, all)
+		}
+
 		describe := kmsg.NewPtrConsumerGroupDescribeRequest()
 		describe.Version, describe.Groups, describe.IncludeAuthorizedOperations = version, []string{"g", "", "none"}, true
 		d := ask[*kmsg.ConsumerGroupDescribeResponse](c, describe)

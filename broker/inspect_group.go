@@ -40,8 +40,8 @@ type Member struct {
 }
 
 // State is the group's state as Kafka's tools print it: Empty,
-// PreparingRebalance, CompletingRebalance, Stable, or Dead where there is no
-// such group.
+// PreparingRebalance, CompletingRebalance, Stable, Assigning or Reconciling
+// (consumer groups of KIP-848), or Dead where there is no such group.
 func (g Group) State() string {
 	state := string(group.Dead)
 	g.b.groups.peek(g.id, func(c *group.Group) { state = string(c.State()) })
@@ -51,7 +51,12 @@ func (g Group) State() string {
 // Members returns the members in the order in which they joined.
 func (g Group) Members() []Member {
 	var d kmsg.DescribeGroupsResponseGroup
-	g.b.groups.peek(g.id, func(c *group.Group) { d = c.Describe(6) })
+	var consumers kmsg.ConsumerGroupDescribeResponseGroup
+	topics := g.b.lookupTopic()
+	g.b.groups.peek(g.id, func(c *group.Group) { d, consumers = c.Describe(6), c.DescribeConsumer(topics) })
+	if consumers.ErrorCode == 0 && consumers.Group != "" {
+		return consumerMembers(&consumers)
+	}
 	members := make([]Member, len(d.Members))
 	for i, m := range d.Members {
 		members[i] = Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost}
@@ -64,6 +69,22 @@ func (g Group) Members() []Member {
 		}
 		members[i].Partitions = make(map[string][]int32)
 		for _, t := range a.Topics {
+			members[i].Partitions[t.Topic] = t.Partitions
+		}
+	}
+	return members
+}
+
+// consumerMembers is Members of a group whose coordinator assigns: what a member
+// has at its epoch, whatever the others do.
+func consumerMembers(d *kmsg.ConsumerGroupDescribeResponseGroup) []Member {
+	members := make([]Member, len(d.Members))
+	for i, m := range d.Members {
+		members[i] = Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost, Partitions: make(map[string][]int32)}
+		if m.InstanceID != nil {
+			members[i].InstanceID = *m.InstanceID
+		}
+		for _, t := range m.Assignment.TopicPartitions {
 			members[i].Partitions[t.Topic] = t.Partitions
 		}
 	}

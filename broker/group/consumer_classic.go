@@ -65,7 +65,7 @@ func (g *Consumer) join(client Client, req *kmsg.JoinGroupRequest, cluster Clust
 	e := Event{Why: "member changed its subscription", Reason: reason(req.Reason)}
 	// The last consumer may be replaced by a classic member, which takes the
 	// whole group back.
-	downgrade := m != nil && m.id != id && g.mayDowngrade([]*consumer{m})
+	downgrade := m != nil && m.id != id && g.mayReplace(m)
 	switch {
 	case m == nil:
 		m = &consumer{id: id}
@@ -219,7 +219,8 @@ func (g *Consumer) waits(m *consumer) bool {
 	return len(taken) > 0
 }
 
-// Leave removes classic members: the sender (v0-v2), or those named.
+// Leave removes members of either protocol: the sender (v0-v2), or those named,
+// as an administrator does.
 func (g *Consumer) Leave(now time.Time, req *kmsg.LeaveGroupRequest) (*kmsg.LeaveGroupResponse, Effects) {
 	g.now = now
 	resp := kmsg.NewPtrLeaveGroupResponse()
@@ -262,7 +263,7 @@ func (g *Consumer) leaving(l *kmsg.LeaveGroupRequestMember) (*consumer, *kerr.Er
 			return nil, kerr.FencedInstanceID
 		}
 	}
-	if m == nil || m.classic == nil {
+	if m == nil {
 		return nil, kerr.UnknownMemberID
 	}
 	return m, nil

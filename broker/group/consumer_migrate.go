@@ -92,9 +92,18 @@ func (g *Classic) look(now time.Time) Effects {
 // mayDowngrade tells whether the group goes over to the classic protocol when
 // these members are gone.
 func (g *Consumer) mayDowngrade(without []*consumer) bool {
-	left := len(g.order) - len(without)
-	return left > 0 && g.classics == left && g.cfg.Consumer.Downgrade && left <= g.cfg.MaxSize &&
-		!slices.ContainsFunc(without, func(m *consumer) bool { return m.classic != nil })
+	left, classics := len(g.order)-len(without), g.classics
+	for _, m := range without {
+		if m.classic != nil {
+			classics--
+		}
+	}
+	return left > 0 && classics == left && g.cfg.Consumer.Downgrade && left <= g.cfg.MaxSize
+}
+
+// mayReplace is mayDowngrade for a member whose place a classic one takes.
+func (g *Consumer) mayReplace(m *consumer) bool {
+	return m.classic == nil && g.classics == len(g.order)-1 && g.cfg.Consumer.Downgrade && len(g.order) <= g.cfg.MaxSize
 }
 
 // downgrade makes the group a classic one, without some members. Unless it was

@@ -1,10 +1,11 @@
 package group
 
 import (
+	"errors"
 	"iter"
 	"regexp"
+	"regexp/syntax"
 	"slices"
-	"strings"
 	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -40,7 +41,10 @@ func compile(pattern string) (*regexp.Regexp, *refusal) {
 			return re, nil
 		}
 	}
-	why := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+	why := err.Error()
+	if wrong := (*syntax.Error)(nil); errors.As(err, &wrong) {
+		why = wrong.Code.String() // as in RE2/J's words, mostly
+	}
 	return nil, refuse(kerr.InvalidRegularExpression, "SubscribedTopicRegex `%s` is not a valid regular expression: %s.", pattern, why)
 }
 

@@ -38,6 +38,8 @@ var apacheTable = []meant{
 	{script: "describe broker configs", path: "Resources[1].Configs[process.roles]*", why: ownSettings},
 	{script: "describe broker configs", path: "Resources[1].Configs[controller.*", why: ownSettings},
 
+	{path: "*Configs[group.consumer.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "`group.consumer.assignment.interval.ms`"},
+
 	{script: "frames", step: "a TLS hello", path: answered, ref: "closed", sub: errStrange.Error(), why: "HTTP and TLS on the Kafka port"},
 }
 

@@ -80,6 +80,8 @@ func (v *view) field(path, kind, name string, f reflect.Value, mine []string) {
 	switch {
 	case f.Kind() == reflect.Struct:
 		v.fields(path, kind, f, nil)
+	case f.Kind() == reflect.Pointer && f.Type().Elem().Kind() == reflect.Struct && !f.IsNil():
+		v.fields(path, kind, f.Elem(), nil)
 	case name == "RecordBatches":
 		v.batches(path, f.Bytes())
 	case f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Struct:
