@@ -40,55 +40,48 @@ type Member struct {
 }
 
 // State is the group's state as Kafka's tools print it: Empty,
-// PreparingRebalance, CompletingRebalance, Stable, Assigning or Reconciling
-// (consumer groups of KIP-848), or Dead where there is no such group.
+// PreparingRebalance, CompletingRebalance, Stable, or Dead where there is no
+// such group.
 func (g Group) State() string {
 	state := string(group.Dead)
 	g.b.groups.peek(g.id, func(c *group.Group) { state = string(c.State()) })
 	return state
 }
 
-// Members returns the members in the order in which they joined.
+// Members returns the members of a group of either protocol, in the order in
+// which Kafka's tools list them.
 func (g Group) Members() []Member {
-	var d kmsg.DescribeGroupsResponseGroup
-	var consumers kmsg.ConsumerGroupDescribeResponseGroup
+	var classic kmsg.DescribeGroupsResponseGroup
+	var consumer kmsg.ConsumerGroupDescribeResponseGroup
 	topics := g.b.lookupTopic()
-	g.b.groups.peek(g.id, func(c *group.Group) { d, consumers = c.Describe(6), c.DescribeConsumer(topics) })
-	if consumers.ErrorCode == 0 && consumers.Group != "" {
-		return consumerMembers(&consumers)
-	}
-	members := make([]Member, len(d.Members))
-	for i, m := range d.Members {
-		members[i] = Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost}
-		if m.InstanceID != nil {
-			members[i].InstanceID = *m.InstanceID
-		}
+	g.b.groups.peek(g.id, func(c *group.Group) { classic, consumer = c.Describe(6), c.DescribeConsumer(topics) })
+	members := make([]Member, 0, len(classic.Members)+len(consumer.Members)) // one of them has none
+	for _, m := range classic.Members {
+		as := Member{ID: m.MemberID, InstanceID: stringOrNone(m.InstanceID), ClientID: m.ClientID, Host: m.ClientHost}
 		var a kmsg.ConsumerMemberAssignment
-		if d.State != string(group.Stable) || a.ReadFrom(m.MemberAssignment) != nil {
-			continue
+		if classic.State == string(group.Stable) && a.ReadFrom(m.MemberAssignment) == nil {
+			as.Partitions = make(map[string][]int32)
+			for _, t := range a.Topics {
+				as.Partitions[t.Topic] = t.Partitions
+			}
 		}
-		members[i].Partitions = make(map[string][]int32)
-		for _, t := range a.Topics {
-			members[i].Partitions[t.Topic] = t.Partitions
+		members = append(members, as)
+	}
+	for _, m := range consumer.Members {
+		as := Member{ID: m.MemberID, InstanceID: stringOrNone(m.InstanceID), ClientID: m.ClientID, Host: m.ClientHost, Partitions: make(map[string][]int32)}
+		for _, t := range m.Assignment.TopicPartitions {
+			as.Partitions[t.Topic] = t.Partitions
 		}
+		members = append(members, as)
 	}
 	return members
 }
 
-// consumerMembers is Members of a group whose coordinator assigns: what a member
-// has at its epoch, whatever the others do.
-func consumerMembers(d *kmsg.ConsumerGroupDescribeResponseGroup) []Member {
-	members := make([]Member, len(d.Members))
-	for i, m := range d.Members {
-		members[i] = Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost, Partitions: make(map[string][]int32)}
-		if m.InstanceID != nil {
-			members[i].InstanceID = *m.InstanceID
-		}
-		for _, t := range m.Assignment.TopicPartitions {
-			members[i].Partitions[t.Topic] = t.Partitions
-		}
+func stringOrNone(s *string) string {
+	if s == nil {
+		return ""
 	}
-	return members
+	return *s
 }
 
 // Committed returns the offsets that the group has committed, by topic and

@@ -168,3 +168,23 @@ func TestWaitingInVainSaysForWhat(t *testing.T) {
 		t.Error("waiting on a closed broker ends without an error")
 	}
 }
+
+func TestMembersOfAConsumerGroupAreSeenToo(t *testing.T) { // KIP-848
+	b := Start(t, WithMemoryNetwork(), WithTopic("orders", 2, nil))
+	c := dialMemory(t, b, "billing")
+	beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
+	beat.Version, beat.Group, beat.MemberID = 1, "workers", "member-1"
+	beat.RebalanceTimeoutMillis = 60_000
+	beat.SubscribedTopicNames = []string{"orders"}
+	beat.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
+	if resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, beat); resp.ErrorCode != 0 {
+		t.Fatalf("the heartbeat is answered %+v", resp)
+	}
+	if err := b.Group("workers").WaitForStable(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	m := b.Group("workers").Members()
+	if len(m) != 1 || m[0].ID != "member-1" || m[0].ClientID != "billing" || len(m[0].Partitions["orders"]) != 2 {
+		t.Errorf("the members are %+v", m)
+	}
+}
