@@ -170,7 +170,8 @@ func (b *Broker) handleFetch(r *request, req *kmsg.FetchRequest) (kmsg.Response,
 		return nil, err
 	}
 	if r.charge(quotaFetch, float64(f.size)) > 0 || r.chargeTime() > 0 {
-		return f.nothing(r, session), nil
+		r.charge(quotaFetch, -float64(f.size)) // they are not sent
+		return f.nothing(session), nil
 	}
 	sessionID, code := f.leave(session)
 	if code != 0 {
@@ -523,7 +524,7 @@ func (f *fetch) empty() *fetchAnswer {
 
 // nothing is the answer to a client that is throttled: it asks again later, and
 // its session is told nothing.
-func (f *fetch) nothing(r *request, s *fetchSession) kmsg.Response {
+func (f *fetch) nothing(s *fetchSession) kmsg.Response {
 	a := f.empty()
 	if s != nil {
 		a.SessionID = s.id
