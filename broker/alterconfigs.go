@@ -113,9 +113,13 @@ func (b *Broker) alter(n *node, a *alteration, twice bool) *apiError {
 		if a.name == "" {
 			return fail(kerr.InvalidRequest, "Subscription name can't be empty")
 		}
-		return b.controller.setConfigs(a, func(old map[string]string) (map[string]string, *config.Error) {
+		err := b.controller.setConfigs(a, func(old map[string]string) (map[string]string, *config.Error) {
 			return config.AlterClientMetrics(old, a.ops)
 		})
+		if err == nil && !a.validateOnly {
+			b.readSubscriptions()
+		}
+		return err
 	}
 	return fail(kerr.InvalidRequest, "Unknown resource type %d", a.kind)
 }

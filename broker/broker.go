@@ -43,6 +43,7 @@ type Broker struct {
 	transactions  transactions
 	quotas        quotas
 	scram         scramUsers
+	telemetry     telemetry
 	producerIDs   atomic.Int64 // given out so far
 	observers     observers
 	changes       changes

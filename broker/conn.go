@@ -34,6 +34,8 @@ type conn struct {
 
 	visit visit
 
+	telemetry *clientInstance // of the newest request about telemetry
+
 	muted time.Duration // how long not to read, after the answer
 }
 

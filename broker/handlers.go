@@ -63,6 +63,8 @@ var handlers = [...]handlerFunc{
 	66:                      on((*Broker).handleListTransactions),
 	68:                      on((*Broker).handleConsumerGroupHeartbeat),
 	69:                      on((*Broker).handleConsumerGroupDescribe),
+	71:                      on((*Broker).handleGetTelemetrySubscriptions),
+	72:                      on((*Broker).handlePushTelemetry),
 	74:                      on((*Broker).handleListConfigResources),
 	75:                      on((*Broker).handleDescribeTopicPartitions),
 	80:                      on((*Broker).handleAddRaftVoter),

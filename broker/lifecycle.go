@@ -40,7 +40,10 @@ func (b *Broker) topicDeleted(t *topic) {
 }
 
 // connectionEnded forgets what was kept for a connection.
-func (b *Broker) connectionEnded(c *conn) { b.advertiser.ended(c) }
+func (b *Broker) connectionEnded(c *conn) {
+	b.advertiser.ended(c)
+	b.telemetry.disconnected(c)
+}
 
 // maxFrame is the largest request taken.
 func (b *Broker) maxFrame() int32 {

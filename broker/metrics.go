@@ -43,7 +43,8 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("minibroker_"+name, help, labels, nil)
 }
 
-func (c collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+// Describe says nothing: what clients will push is not known before.
+func (c collector) Describe(chan<- *prometheus.Desc) {}
 
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	b := c.b
@@ -74,4 +75,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		return true
 	})
 	gauge(descPartitions, float64(partitions))
+	for _, pushed := range b.telemetry.collect(b.nowMs()) {
+		ch <- pushed
+	}
 }

@@ -79,6 +79,8 @@ var apis = []API{
 	{Key: 66, Name: "ListTransactions", Max: 2},
 	{Key: 68, Name: "ConsumerGroupHeartbeat", Max: 1},
 	{Key: 69, Name: "ConsumerGroupDescribe", Max: 1},
+	{Key: 71, Name: "GetTelemetrySubscriptions", Max: 0},
+	{Key: 72, Name: "PushTelemetry", Max: 0},
 	{Key: 74, Name: "ListConfigResources", Max: 1},
 	{Key: 75, Name: "DescribeTopicPartitions", Max: 0},
 	{Key: 80, Name: "AddRaftVoter", Max: 1},

@@ -71,6 +71,7 @@ var brokerDocs = map[string]string{
 	"quota.window.num":                          "Over how many windows of quota.window.size.seconds the rate of a client with a quota is measured.",
 	"quota.window.size.seconds":                 "The length of such a window.",
 	"socket.request.max.bytes":                  "The largest request; a connection that announces a larger one is closed.",
+	"telemetry.max.bytes":                       "The largest push of metrics by a client (KIP-714).",
 	"transaction.max.timeout.ms":                "The longest transaction timeout that a producer may ask for.",
 }
 

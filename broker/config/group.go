@@ -203,7 +203,7 @@ func AlterClientMetrics(overrides map[string]string, ops []Op) (map[string]strin
 
 // clientMatchers are the names that a match pattern may have
 // (ClientMetricsConfigs).
-var clientMatchers = []string{"client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address", "client_source_port"}
+var clientMatchers = []string{MatchInstanceID, MatchClientID, MatchSoftwareName, MatchSoftwareVersion, MatchSourceAddress, MatchSourcePort}
 
 func checkClientMetrics(overrides map[string]string) *Error {
 	for _, name := range slices.Sorted(maps.Keys(overrides)) {
