@@ -59,6 +59,13 @@ func (l *loggers) named(name string) *slog.Logger {
 	return slog.New(&levelHandler{Handler: l.handler, of: l, at: slices.Index(loggerNames, name)})
 }
 
+// reset gives each logger its level of the start.
+func (l *loggers) reset() {
+	for i := range l.levels {
+		l.levels[i].Store(nil)
+	}
+}
+
 // set is the level that was set for the logger at a place, or for all.
 func (l *loggers) set(at int) *logLevel {
 	if level := l.levels[at].Load(); level != nil {

@@ -91,6 +91,15 @@ func (q *quotas) of(e quotaEntity) map[string]float64 {
 	return nil
 }
 
+// reset takes all quotas away, and forgets what was used. It needs
+// controller.mu.
+func (q *quotas) reset() {
+	q.table.Store(nil)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.meters = nil
+}
+
 // enforced says whether anybody has a quota of a kind: without, nothing is
 // measured.
 func (q *quotas) enforced(kind quotaKind) bool {

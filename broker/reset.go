@@ -50,7 +50,12 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.config.Store(cfg)
 	b.groupConfig.Store(groupConfig(cfg, b.random.uuidText, b.random.uuidShort))
 	b.controller.configs = nil
-	b.quotas.table.Store(nil)
+	b.quotas.reset()
+	b.features.Store(newestFeatures())
+	b.scram.reset()
+	b.loggers.reset()
+	b.telemetry.reset()
+	b.controller.written()
 	old := b.image.Load()
 	b.image.Store(newImage())
 	fill()

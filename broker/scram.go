@@ -74,6 +74,13 @@ type scramUsers struct {
 	all map[scramKey]scramCredential
 }
 
+// reset forgets all credentials.
+func (s *scramUsers) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = nil
+}
+
 // mechanismsOf lists what a user has, by mechanism. It needs mu.
 func (s *scramUsers) mechanismsOf(user string) (infos []kmsg.DescribeUserSCRAMCredentialsResponseResultCredentialInfo) {
 	for _, m := range []scramMechanism{scramSHA256, scramSHA512} {

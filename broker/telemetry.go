@@ -188,6 +188,16 @@ func (t *telemetry) forget(c *clientInstance) {
 	t.count -= len(c.series)
 }
 
+// reset forgets all subscriptions, clients and metrics. It needs controller.mu,
+// above mu.
+func (t *telemetry) reset() {
+	t.subscriptions.Store(nil)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.instances, t.count = nil, 0
+	t.recent.Init()
+}
+
 // disconnected lets the client of a connection that ended begin anew when it
 // is back. Its metrics stay until it is forgotten, to be read after its end.
 func (t *telemetry) disconnected(c *conn) {
@@ -196,7 +206,7 @@ func (t *telemetry) disconnected(c *conn) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c.telemetry.startOver()
+	c.telemetry.startOver() // it may be forgotten by now
 }
 
 // subscribe works out what the client is to push.
