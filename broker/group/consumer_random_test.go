@@ -305,6 +305,14 @@ func TestRandomConsumers(t *testing.T) {
 	})
 }
 
+func (ps partitions) count() int {
+	n := 0
+	for i := range ps {
+		n += len(ps[i].partitions)
+	}
+	return n
+}
+
 // Whatever the members subscribe to and hold, an assignor gives each partition
 // to one of its subscribers, and uniform is level and sticky.
 func TestAssignors(t *testing.T) {

@@ -31,14 +31,6 @@ func (ps partitions) has(topic [16]byte, partition int32) bool {
 	return found
 }
 
-func (ps partitions) count() int {
-	n := 0
-	for i := range ps {
-		n += len(ps[i].partitions)
-	}
-	return n
-}
-
 func (ps partitions) equal(other partitions) bool {
 	return slices.EqualFunc(ps, other, func(a, b topicPartitions) bool {
 		return a.topic == b.topic && slices.Equal(a.partitions, b.partitions)
