@@ -64,6 +64,8 @@ func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 	}, javaClients()...) {
 		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.test(t, s.Bootstrap) })
 	}
+	t.Run("sarama", func(t *testing.T) { t.Parallel(); testSarama(t, s.Bootstrap) })
+	t.Run("kafka-go", func(t *testing.T) { t.Parallel(); testSegmentio(t, s.Bootstrap) })
 }
 
 // warm makes the broker's internal offsets topic exist. Apache Kafka makes it at the first use of a group, and clients
