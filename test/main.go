@@ -37,6 +37,8 @@ var tools = []tool{
 var slowTools = []tool{
 	{"default-jdk-headless", "the Java clients", []string{"javac", "-version"}},
 	{"maven", "the Java clients", []string{"mvn", "--version"}},
+	{"nodejs", "kafkajs", []string{"node", "--version"}},
+	{"npm", "kafkajs", []string{"npm", "--version"}},
 }
 
 // runner collects what the summary says.

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -47,6 +48,7 @@ type client struct {
 	name    string
 	codecs  []string // in the order in which it writes; all five when nil
 	headers bool
+	slow    bool
 	jvm     bool // it is slow, and takes one of jvms
 	// command is the program without the address and the topic.
 	command func(t *testing.T) []string
@@ -61,9 +63,13 @@ func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 	for _, c := range append([]client{
 		{name: "confluent-kafka", headers: true, command: python("librdkafka.py", "confluent-kafka")},
 		{name: "aiokafka", headers: true, command: python("aio.py", "aiokafka", "cramjam")},
+		{name: "kafka-python 1.4.7", codecs: codecs[:4], headers: true, command: oldKafkaPython},
+		{name: "kafkajs", codecs: codecs[:3], headers: true, slow: true, command: kafkajs},
 	}, javaClients()...) {
 		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.test(t, s.Bootstrap) })
 	}
+	t.Run("sarama", func(t *testing.T) { t.Parallel(); testSarama(t, s.Bootstrap) })
+	t.Run("kafka-go", func(t *testing.T) { t.Parallel(); testSegmentio(t, s.Bootstrap) })
 }
 
 // warm makes the broker's internal offsets topic exist. Apache Kafka makes it at the first use of a group, and clients
@@ -111,9 +117,32 @@ func python(script string, packages ...string) func(*testing.T) []string {
 	}
 }
 
+// oldKafkaPython is the last kafka-python before 2.0; Python 3.12 can't import it.
+func oldKafkaPython(t *testing.T) []string {
+	env := venv.Make(t, venv.Find(t, 11), venv.Venv{}, "kafka-python==1.4.7", "python-snappy", "lz4", "xxhash")
+	command := []string{env.Python, "roundtrip.py", "--group", topicOf(t) + "-group", "--read", topicOf(t) + "-in"}
+	for _, codec := range codecs[:4] {
+		command = append(command, "--codec", codec)
+	}
+	return command
+}
+
+// kafkajs runs with a directory of the cache in which npm has put it and the codec that it lacks.
+func kafkajs(t *testing.T) []string {
+	node := harness.NeedTool(t, "node", "nodejs")
+	dir := once(t, func(dir string) {
+		npm := harness.NeedTool(t, "npm", "npm")
+		run(t, npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", dir, "kafkajs@2.2.4", "kafkajs-snappy@1.1.0")
+	}, "node", "kafkajs-2.2.4")
+	env := harness.NeedTool(t, "env", "coreutils")
+	return []string{env, "NODE_PATH=" + filepath.Join(dir, "node_modules"), node, "kafkajs.js"}
+}
+
 func (c client) test(t *testing.T, bootstrap string) {
-	if c.jvm {
+	if c.slow || c.jvm {
 		slow(t)
+	}
+	if c.jvm {
 		jvms <- struct{}{}
 		defer func() { <-jvms }()
 	}

@@ -14,6 +14,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 p = argparse.ArgumentParser()
 p.add_argument("--bootstrap", required=True)
 p.add_argument("--topic", required=True)
+p.add_argument("--group", help="by default, one named for the topic")
 p.add_argument("--api-version")
 p.add_argument("--codec", action="append")
 p.add_argument("--admin", action="store_true", help="list the topics with KafkaAdminClient first, as the notebook does")
@@ -58,7 +59,7 @@ for codec in a.codec or ["none"]:
     producer.close()
     result["codecs"].append(codec)
 
-group = None if version == (0, 8, 2) else "group-" + a.topic
+group = None if version == (0, 8, 2) else a.group or "group-" + a.topic
 consumer = KafkaConsumer(group_id=group, auto_offset_reset="earliest", enable_auto_commit=False, consumer_timeout_ms=30000, **common)
 if group:
     consumer.subscribe([a.topic])
