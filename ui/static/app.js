@@ -1,18 +1,19 @@
 // What the pages do beyond HTML: times in the reader's zone, copy buttons, and
 // fields that only some choices need. Everything works without it.
 
-const lang = document.documentElement.lang;
-const format = new Intl.DateTimeFormat(lang, {
-  year: "numeric", month: "2-digit", day: "2-digit",
-  hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3,
-});
+// The same form as the server writes, so that nothing moves: only the zone is
+// the reader's.
+function local(at) {
+  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * 60000);
+  return shifted.toISOString().replace("T", " ").replace("Z", "");
+}
 
 function localTimes(root) {
   for (const el of root.querySelectorAll("time[datetime]")) {
     const at = new Date(el.dateTime);
     if (!Number.isNaN(at.getTime())) {
       el.title = el.dateTime;
-      el.textContent = format.format(at);
+      el.textContent = local(at);
     }
   }
 }
