@@ -1,5 +1,5 @@
-// Package ui is minibroker's HTTP port: metrics for Prometheus, health for
-// whoever starts the process, and a page that says what is here.
+// Package ui is minibroker's HTTP port: the web UI, metrics for Prometheus, and
+// health for whoever starts the process.
 package ui
 
 import (
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"minibroker/internal/listen"
 )
@@ -23,6 +25,14 @@ type Broker interface {
 	Bootstrap() string
 	ClusterID() string
 	Metrics() prometheus.Collector
+	Dialer() func(ctx context.Context, network, address string) (net.Conn, error)
+	Now() time.Time
+}
+
+// Options say what the HTTP port serves beside metrics and health.
+type Options struct {
+	Pages     bool   // the web UI
+	Published string // host:port at which a container's port is published
 }
 
 // Server serves the HTTP port.
@@ -31,6 +41,7 @@ type Server struct {
 	http      http.Server
 	ready     atomic.Bool
 	running   sync.WaitGroup
+	cluster   *cluster // nil without pages
 }
 
 // Listen opens the port as the broker opens its own: no host is both loopback
@@ -57,8 +68,24 @@ func (s *Server) Addrs() []string {
 func (s *Server) URL() string { return "http://" + listen.Local(s.listeners) + "/" }
 
 // Serve answers for b from now on, until Close. It does not wait.
-func (s *Server) Serve(b Broker, log *slog.Logger) {
-	s.http.Handler = Handler(b, s.ready.Load)
+func (s *Server) Serve(b Broker, o Options, log *slog.Logger) error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		b.Metrics(),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	var pages http.Handler
+	if o.Pages {
+		var err error
+		// Inside the process: what clients are told and who may come in does not
+		// matter to the UI, and its bytes cross no socket.
+		if s.cluster, err = connect([]string{b.Bootstrap()}, kgo.Dialer(b.Dialer())); err != nil {
+			return err
+		}
+		pages = (&site{cluster: s.cluster, broker: b, metrics: registry, published: o.Published, started: b.Now()}).pages()
+	}
+	s.http.Handler = handler(registry, s.ready.Load, pages)
 	// A client that sends half a request must not hold a connection for ever.
 	s.http.ReadHeaderTimeout = 10 * time.Second
 	s.http.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
@@ -70,6 +97,7 @@ func (s *Server) Serve(b Broker, log *slog.Logger) {
 			}
 		})
 	}
+	return nil
 }
 
 // Close says "not ready" from now on, lets requests in work finish until ctx
@@ -83,5 +111,8 @@ func (s *Server) Close(ctx context.Context) error {
 		}
 	}
 	s.running.Wait()
+	if s.cluster != nil {
+		s.cluster.close()
+	}
 	return err
 }

@@ -86,7 +86,8 @@ A flag goes before the environment, the environment before the file.`,
 	f.SortFlags = false
 	f.String("host", "", "address to listen on (default 127.0.0.1 and ::1; 0.0.0.0: all addresses)")
 	f.String("port", "9092", "port for Kafka clients (0: a free one)")
-	f.String("http-port", "7080", "port for /metrics, /healthz and /readyz (0: a free one; off: none)")
+	f.String("http-port", "7080", "port for the web UI, /metrics, /healthz and /readyz (0: a free one; off: none)")
+	f.String("ui", "on", "web UI on the HTTP port: on or off")
 	f.StringArray("topic", nil, "topic to create, as name:partitions[:config=value,...]; repeatable")
 	f.StringArray("set", nil, "broker config, as name=value by Kafka's names; repeatable")
 	f.String("config", "", "file with the same settings, in YAML or as Java properties")
@@ -101,6 +102,7 @@ A flag goes before the environment, the environment before the file.`,
 			return names(), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 		})
 	}
+	complete("ui", func() []string { return []string{"on", "off"} })
 	complete("log-level", func() []string { return slices.Sorted(maps.Keys(logLevels)) })
 	complete("log-format", func() []string { return []string{"json", "text"} })
 	complete("set", func() []string {

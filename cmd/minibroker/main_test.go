@@ -342,7 +342,7 @@ func TestAConfigFileIsFoundWhereItIs(t *testing.T) {
 	}
 	body, _ := io.ReadAll(resp.Body)
 	_ = resp.Body.Close()
-	if !regexp.MustCompile(`bootstrap\.servers=` + regexp.QuoteMeta(s.bootstrap)).Match(body) {
+	if !regexp.MustCompile(`id="bootstrap">` + regexp.QuoteMeta(s.bootstrap)).Match(body) {
 		t.Errorf("the page does not name %s: %s", s.bootstrap, body)
 	}
 	if _, err := s.admin(t).BrokerMetadata(context.Background()); err != nil {

@@ -21,6 +21,7 @@ type options struct {
 	host      string
 	port      int
 	httpPort  int // -1: none
+	ui        bool
 	topics    []topicSpec
 	configs   map[string]string // of the broker
 	ignored   []string          // configs given that have no effect, for the log
@@ -156,6 +157,14 @@ func (o *options) readPlain(layers []layer) (err error) {
 	port, _ := first(layers, "port")
 	if o.port, err = readPort(port); err != nil {
 		return err
+	}
+	pages, _ := first(layers, "ui")
+	switch strings.ToLower(pages.value) {
+	case "on", "true":
+		o.ui = true
+	case "off", "false":
+	default:
+		return pages.errorf("%q is neither on nor off", pages.value)
 	}
 	httpPort, _ := first(layers, "http-port")
 	if httpPort.value == "off" || httpPort.value == "-1" {

@@ -49,7 +49,10 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 		return err
 	}
 	if web != nil {
-		web.Serve(b, log)
+		if err := web.Serve(b, ui.Options{Pages: o.ui, Published: o.published}, log); err != nil {
+			_ = b.Close()
+			return err
+		}
 	}
 	announce(stdout, b, web)
 

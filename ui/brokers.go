@@ -1,0 +1,131 @@
+package ui
+
+// This file owns the page of brokers: who they are, their log directories, and
+// this broker's metrics.
+
+import (
+	"cmp"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+type brokersView struct {
+	ClusterID  string      `json:"cluster_id"`
+	Controller int32       `json:"controller"`
+	Brokers    []brokerRow `json:"brokers"`
+	Dirs       []dirRow    `json:"log_dirs"`
+	Traffic    []metricRow `json:"traffic"`
+	Requests   []metricRow `json:"requests"` // by API, busiest first
+}
+
+type brokerRow struct {
+	ID         int32  `json:"id"`
+	Address    string `json:"address"`
+	Rack       string `json:"rack"`
+	Controller bool   `json:"controller"`
+	Leads      int    `json:"leads"`
+	Replicas   int    `json:"replicas"`
+	OutOfSync  int    `json:"out_of_sync"`
+}
+
+type dirRow struct {
+	Broker     int32  `json:"broker"`
+	Path       string `json:"path"`
+	Topics     int    `json:"topics"`
+	Partitions int    `json:"partitions"`
+	Bytes      int64  `json:"bytes"`
+	Total      int64  `json:"total_bytes"`  // -1: not told
+	Usable     int64  `json:"usable_bytes"` // -1: not told
+	Error      string `json:"error,omitempty"`
+}
+
+type metricRow struct {
+	Name  string  `json:"name"`
+	Label string  `json:"label,omitempty"`
+	Help  string  `json:"help"`
+	Value float64 `json:"value"`
+	Bytes bool    `json:"bytes"`
+}
+
+// Whole is the value of a counter.
+func (m metricRow) Whole() int64 { return int64(m.Value) }
+
+func (s *site) brokers(r *http.Request) (any, error) {
+	m, err := s.cluster.metadata(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	v := brokersView{ClusterID: text(m.ClusterID), Controller: m.ControllerID, Brokers: []brokerRow{}, Dirs: []dirRow{}}
+	rows := map[int32]*brokerRow{}
+	slices.SortFunc(m.Brokers, func(a, b kmsg.MetadataResponseBroker) int { return int(a.NodeID - b.NodeID) })
+	for _, b := range m.Brokers {
+		v.Brokers = append(v.Brokers, brokerRow{ID: b.NodeID, Address: net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), Rack: text(b.Rack), Controller: b.NodeID == m.ControllerID})
+	}
+	for i := range v.Brokers {
+		rows[v.Brokers[i].ID] = &v.Brokers[i]
+	}
+	for _, t := range m.Topics {
+		for _, p := range t.Partitions {
+			if b := rows[p.Leader]; b != nil {
+				b.Leads++
+			}
+			for _, id := range p.Replicas {
+				b := rows[id]
+				if b == nil {
+					continue
+				}
+				b.Replicas++
+				if !slices.Contains(p.ISR, id) {
+					b.OutOfSync++
+				}
+			}
+		}
+	}
+	dirs, err := s.cluster.admin.DescribeAllLogDirs(r.Context(), nil)
+	if err != nil && len(dirs) == 0 {
+		return nil, err
+	}
+	dirs.Each(func(d kadm.DescribedLogDir) {
+		row := dirRow{Broker: d.Broker, Path: d.Dir, Topics: len(d.Topics), Bytes: d.Size(), Total: d.TotalBytes, Usable: d.UsableBytes}
+		if d.Err != nil {
+			row.Error = d.Err.Error()
+		}
+		d.Topics.Each(func(kadm.DescribedLogDirPartition) { row.Partitions++ })
+		v.Dirs = append(v.Dirs, row)
+	})
+	slices.SortFunc(v.Dirs, func(a, b dirRow) int { return cmp.Or(int(a.Broker-b.Broker), strings.Compare(a.Path, b.Path)) })
+	return v, s.measure(&v)
+}
+
+// measure reads the metrics that /metrics serves.
+func (s *site) measure(v *brokersView) error {
+	families, err := s.metrics.Gather()
+	if err != nil {
+		return err
+	}
+	for _, f := range families {
+		name := f.GetName()
+		if !strings.HasPrefix(name, "minibroker_") && name != "go_goroutines" && name != "process_resident_memory_bytes" && name != "process_cpu_seconds_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			row := metricRow{Name: name, Help: f.GetHelp(), Bytes: strings.Contains(name, "_bytes")}
+			row.Value = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			switch labels := m.GetLabel(); {
+			case len(labels) == 0:
+				v.Traffic = append(v.Traffic, row)
+			case labels[0].GetName() == "api" && row.Value > 0:
+				row.Label = labels[0].GetValue()
+				v.Requests = append(v.Requests, row)
+			}
+		}
+	}
+	slices.SortStableFunc(v.Requests, func(a, b metricRow) int { return cmp.Compare(b.Value, a.Value) })
+	return nil
+}

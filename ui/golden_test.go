@@ -1,0 +1,133 @@
+package ui
+
+import (
+	"flag"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the golden pages anew")
+
+// fixtures are views without a broker: each page as it looks full, and empty
+// where it has a text of its own for that.
+func fixtures() map[string]struct {
+	page, path string
+	view       any
+} {
+	type fixture = struct {
+		page, path string
+		view       any
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC)
+	orders := topicRow{Name: "orders", Partitions: 3, Replicas: 1, Records: 12345, Bytes: 1500}
+	record := messageRow{Partition: 2, Offset: 17, Time: at, Key: decode([]byte("user-42"), "auto", 100), Value: decode([]byte(`{"prix": 12}`), "auto", 100),
+		Headers: []headerRow{{"trace-id", decode([]byte{0xff, 1}, "auto", 100)}}}
+	tombstone := messageRow{Partition: 0, Offset: 18, Time: at, Key: decode([]byte{}, "auto", 100), Value: decode(nil, "auto", 100)}
+	marker := messageRow{Partition: 0, Offset: 19, Time: at, Control: "commit"}
+	configs := []configRow{
+		{Name: "retention.ms", Value: "1234", Source: "DYNAMIC_TOPIC_CONFIG", Changed: true, Default: "604800000", Doc: "How long records are kept."},
+		{Name: "node.id", Value: "1", Source: "STATIC_BROKER_CONFIG", ReadOnly: true},
+		{Name: "ssl.key.password", Null: true, Source: "STATIC_BROKER_CONFIG", ReadOnly: true, Sensitive: true},
+	}
+	group := &groupView{ID: "billing", State: "Stable", Protocol: "range", Type: "consumer", Coordinator: 1, Epoch: -1, Lag: 14, Topics: []string{"orders"},
+		Members: []memberRow{{ID: "reader-1", Client: "reader", Host: "172.18.0.4", Assigned: []assigned{{"orders", []int32{0, 1}}}}, {ID: "reader-2", Client: "reader", Host: "172.18.0.5"}},
+		Offsets: []offsetRow{{Topic: "orders", Partition: 0, Committed: 6, End: 20, Lag: 14, Member: "reader"}, {Topic: "orders", Partition: 1, Committed: -1, Lag: -1}}}
+	empty := &groupView{ID: "billing", State: "Empty", Epoch: -1}
+	messages := messagesView{Topic: "orders", Mode: "latest", Modes: modes, Partitions: []int32{0, 1, 2}, Chosen: -1, Limit: 50, Limits: limits, Decode: "auto", Decodings: decodings,
+		Messages: []messageRow{record, tombstone, marker}, LookedAt: 3, Next: "?cursor=0%3A3"}
+	none := messages
+	none.Messages, none.LookedAt, none.Next = nil, 0, ""
+	return map[string]fixture{
+		"overview": {"overview", "/", overviewView{ClusterID: "Gh3IbuzmMXDWTw7cc6WrRA", Started: at, Brokers: 1, Controller: 1, Topics: 2, Internal: 1, Partitions: 53, Groups: 1, Active: 1,
+			Bootstrap: "localhost:9092", Listens: []string{"127.0.0.1:9092", "[::1]:9092"}, Snippets: snippets("localhost:9092")}},
+		"topics":         {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
+		"topics-empty":   {"topics", "/topics", topicsView{}},
+		"create":         {"create", "/create-topic", createView{[]string{"delete", "compact"}}},
+		"topic":          {"topic", "/topics/orders", topicView{topicRow: orders, ID: "abc", Cleanup: "delete", Retention: "604800000", Partition: []partitionRow{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, End: 5, Records: 5, Bytes: 70}, {Partition: 1, Leader: -1, Bytes: -1}}, Consumers: []topicGroup{{"billing", "Stable", 14}}}},
+		"config":         {"config", "/topics/orders/config", topicConfigView{"orders", "", configs}},
+		"delete":         {"delete", "/topics/orders/delete", deleteView{"orders", true, 12345}},
+		"messages":       {"messages", "/topics/orders/messages", messages},
+		"messages-empty": {"messages", "/topics/orders/messages", none},
+		"record":         {"record", "/topics/orders/p/2/o/17", recordView{"orders", record, "auto", decodings, 16, -1}},
+		"send":           {"send", "/topics/orders/send", sendView{"orders", []int32{0, 1, 2}}},
+		"groups":         {"groups", "/groups", groupsView{Total: 1, Rows: []groupRow{{ID: "billing", State: "Stable", Protocol: "range", Coordinator: 1, Members: 2, Topics: 1, Lag: 14}}}},
+		"groups-empty":   {"groups", "/groups", groupsView{}},
+		"group":          {"group", "/groups/billing", group},
+		"group-empty":    {"group", "/groups/billing", empty},
+		"reset":          {"reset", "/groups/billing/reset", resetView{empty, resetModes, []string{"orders"}, []move{{"orders", 0, 6, 0, false}, {"orders", 1, -1, 5, true}, {"orders", 2, 1, 3, false}, {"orders", 3, 1, 1, false}}, 3}},
+		"reset-active":   {"reset", "/groups/billing/reset", resetView{Group: group, Modes: resetModes, Topics: []string{"orders"}}},
+		"deletegroup":    {"deletegroup", "/groups/billing/delete", empty},
+		"brokers": {"brokers", "/brokers", brokersView{Controller: 1, Brokers: []brokerRow{{ID: 1, Address: "localhost:9092", Controller: true, Leads: 53, Replicas: 53}},
+			Dirs:    []dirRow{{Broker: 1, Path: "/memory", Topics: 3, Partitions: 53, Bytes: 1500, Total: -1, Usable: -1}},
+			Traffic: []metricRow{{Name: "minibroker_connections", Help: "Open client connections.", Value: 2}}, Requests: []metricRow{{Label: "Metadata", Value: 7}}}},
+		"broker":  {"broker", "/brokers/1", brokerView{1, "", configs}},
+		"problem": {"problem", "/nope", nil},
+	}
+}
+
+func TestPagesLookAsTheyDid(t *testing.T) {
+	hash := regexp.MustCompile(`\?v=[0-9a-f]+`) // changes with each file's content
+	for name, x := range fixtures() {
+		for code, l := range languages {
+			f := &frame{lang: l, Lang: code, Theme: "system", Path: x.path, Form: url.Values{}, View: x.view}
+			f.Section, _, _ = strings.Cut(strings.TrimPrefix(x.path, "/"), "/")
+			if name == "problem" {
+				f.Problem = explain(say(404, "problem.no.page"))
+			}
+			got, err := render(x.page, f)
+			if err != nil {
+				t.Errorf("%s in %s: %v", name, code, err)
+				continue
+			}
+			got = hash.ReplaceAll(got, []byte("?v=HASH"))
+			file := filepath.Join("testdata", name+"."+code+".html")
+			if *update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				continue
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got) != string(want) {
+				t.Errorf("%s in %s changed; if that was meant, run go test ./ui -run PagesLook -update and read the difference. It is now:\n%s", name, code, got)
+			}
+			if strings.Contains(string(got), "%!") {
+				t.Errorf("%s in %s has a text whose values do not fit: %s", name, code, got)
+			}
+		}
+	}
+}
+
+// Every field has a label, every picture a text, every table a caption, every
+// page one first heading.
+func TestPagesCanBeReadAloud(t *testing.T) {
+	field := regexp.MustCompile(`<(?:input|select|textarea)[^>]*>`)
+	for name, x := range fixtures() {
+		f := &frame{lang: languages["en"], Lang: "en", Theme: "system", Path: x.path, Form: url.Values{}, View: x.view}
+		raw, err := render(x.page, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := string(raw)
+		if n := strings.Count(page, "<h1"); n != 1 {
+			t.Errorf("%s has %d first headings", name, n)
+		}
+		for _, at := range field.FindAllStringIndex(page, -1) {
+			tag := page[at[0]:at[1]]
+			if !strings.Contains(tag, `type="hidden"`) && strings.LastIndex(page[:at[0]], "<label") <= strings.LastIndex(page[:at[0]], "</label>") {
+				t.Errorf("%s has a field without a label: %s", name, tag)
+			}
+		}
+		if strings.Count(page, "<table") != strings.Count(page, "<caption") {
+			t.Errorf("%s has a table without a caption", name)
+		}
+	}
+}

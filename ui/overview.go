@@ -1,0 +1,67 @@
+package ui
+
+// This file owns the first page.
+
+import (
+	"net/http"
+	"time"
+)
+
+type overviewView struct {
+	ClusterID  string    `json:"cluster_id"`
+	Started    time.Time `json:"started"`
+	Brokers    int       `json:"brokers"`
+	Controller int32     `json:"controller"`
+	Topics     int       `json:"topics"`
+	Internal   int       `json:"internal_topics"`
+	Partitions int       `json:"partitions"`
+	Offline    int       `json:"partitions_without_leader"`
+	Groups     int       `json:"groups"`
+	Active     int       `json:"active_groups"`
+	Bootstrap  string    `json:"bootstrap_servers"`
+	Listens    []string  `json:"listens"`
+	Snippets   []snippet `json:"snippets"`
+}
+
+func (s *site) overview(r *http.Request) (any, error) {
+	m, err := s.cluster.metadata(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	groups, err := s.cluster.admin.ListGroups(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	bootstrap := s.bootstrapFor(r)
+	v := overviewView{
+		Started:    s.started,
+		Brokers:    len(m.Brokers),
+		Controller: m.ControllerID,
+		Groups:     len(groups),
+		Bootstrap:  bootstrap,
+		Listens:    s.broker.Addrs(),
+		Snippets:   snippets(bootstrap),
+	}
+	if m.ClusterID != nil {
+		v.ClusterID = *m.ClusterID
+	}
+	for _, t := range m.Topics {
+		if t.IsInternal {
+			v.Internal++
+		} else {
+			v.Topics++
+		}
+		v.Partitions += len(t.Partitions)
+		for _, p := range t.Partitions {
+			if p.Leader < 0 {
+				v.Offline++
+			}
+		}
+	}
+	for _, g := range groups {
+		if g.State != "Empty" && g.State != "Dead" {
+			v.Active++
+		}
+	}
+	return v, nil
+}

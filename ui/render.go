@@ -1,0 +1,145 @@
+package ui
+
+// This file owns turning views into HTML.
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed templates
+var templateFiles embed.FS
+
+// frame is what surrounds every page.
+type frame struct {
+	lang    *language
+	Lang    string
+	Theme   string // light, dark or system
+	Path    string // of this page, with its query
+	Section string // overview, topics, groups or brokers
+	Form    url.Values
+	Problem *problem
+	Done    string // key of the text that says what was done
+	DoneAt  url.Values
+	View    any
+}
+
+func frameOf(r *http.Request) *frame {
+	l := languageOf(r)
+	f := &frame{lang: l, Lang: l.code, Theme: "system", Form: r.Form, Path: r.URL.EscapedPath()}
+	if c, err := r.Cookie("minibroker_theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
+		f.Theme = c.Value
+	}
+	q := r.URL.Query()
+	if done := "done." + q.Get("done"); q.Has("done") && l.texts[done] != "" {
+		f.Done, f.DoneAt = done, q
+	}
+	if r.Method == http.MethodGet {
+		q.Del("done")
+		if len(q) > 0 {
+			f.Path += "?" + q.Encode()
+		}
+	}
+	switch section, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/"); section {
+	case "":
+		f.Section = "overview"
+	case "topics", "create-topic":
+		f.Section = "topics"
+	default:
+		f.Section = section
+	}
+	return f
+}
+
+// Value is what the form's field holds.
+func (f *frame) Value(name string) string { return f.Form.Get(name) }
+
+// Or is what the form's field holds, or else a default.
+func (f *frame) Or(name, byDefault string) string {
+	if f.Form.Has(name) {
+		return f.Form.Get(name)
+	}
+	return byDefault
+}
+
+// Themes are what a reader may choose.
+func (f *frame) Themes() []string { return []string{"system", "light", "dark"} }
+
+// ids lists partitions or brokers.
+func ids(all []int32) string {
+	texts := make([]string, len(all))
+	for i, id := range all {
+		texts[i] = strconv.Itoa(int(id))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// pageSet is every page's template in one language: parsed once, so that a bad
+// template fails the tests and not a reader.
+var pageSet = parse()
+
+func parse() map[string]map[string]*template.Template {
+	sets := map[string]map[string]*template.Template{}
+	for code, l := range languages {
+		sets[code] = map[string]*template.Template{}
+		shared := template.Must(template.New("layout.html").Funcs(functions(l)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+		entries, _ := templateFiles.ReadDir("templates") // embedded: it is there
+		for _, e := range entries {
+			name := strings.TrimSuffix(e.Name(), ".html")
+			if name == "layout" || name == "parts" {
+				continue
+			}
+			sets[code][name] = template.Must(template.Must(shared.Clone()).ParseFS(templateFiles, "templates/"+e.Name()))
+		}
+	}
+	return sets
+}
+
+// functions are what templates of one language may call.
+func functions(l *language) template.FuncMap {
+	return template.FuncMap{
+		"t":       l.text,
+		"plural":  l.plural,
+		"n":       l.number,
+		"decimal": l.decimal,
+		"size":    l.size,
+		"asset":   asset,
+		"seg":     url.PathEscape,
+		"show":    visible,
+		"join":    strings.Join,
+		"time":    moment,
+		"ids":     ids,
+		"minus":   func(n int64) int64 { return -n },
+		"words":   func(p *problem) string { return l.text(p.Key, p.Args...) },
+		"tabs":    func(name, tab string) map[string]string { return map[string]string{"Name": name, "Tab": tab} },
+		"rows":    func(f *frame, rows []configRow) map[string]any { return map[string]any{"Frame": f, "Rows": rows} },
+		"other": func() string {
+			if l.code == "en" {
+				return "fr"
+			}
+			return "en"
+		},
+	}
+}
+
+// moment is a time as machines read it and as people do without a script,
+// which puts it in their zone.
+func moment(t time.Time) map[string]string {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return map[string]string{"Machine": t.Format("2006-01-02T15:04:05.000Z"), "Human": t.Format("2006-01-02 15:04:05.000 UTC")}
+}
+
+func render(page string, f *frame) ([]byte, error) {
+	var out bytes.Buffer
+	err := pageSet[f.Lang][page].ExecuteTemplate(&out, "layout.html", f)
+	return out.Bytes(), err
+}

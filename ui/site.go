@@ -1,0 +1,199 @@
+package ui
+
+// This file owns how a path becomes a page: the same view is written as HTML at
+// its path and as JSON below /api/v1.
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// patience is how long a page waits for the cluster.
+const patience = 15 * time.Second
+
+// maxForm is the largest form taken: a record of a megabyte, escaped.
+const maxForm = 4 << 20
+
+// site is the web UI of one cluster.
+type site struct {
+	cluster   *cluster
+	broker    Broker
+	metrics   prometheus.Gatherer
+	published string
+	started   time.Time
+}
+
+// view makes what a page shows from the request's path and form.
+type view func(r *http.Request) (any, error)
+
+// change does what a form asks. It returns the page to go to, with a "done"
+// that names the message shown there.
+type change func(r *http.Request) (next string, err error)
+
+// pages are the paths of the UI.
+func (s *site) pages() http.Handler {
+	mux := http.NewServeMux()
+	get := func(path, template string, v view) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { s.show(w, r, template, v) })
+		mux.HandleFunc("GET /api/v1"+path, func(w http.ResponseWriter, r *http.Request) { s.tell(w, r, v) })
+	}
+	post := func(path, template string, form view, c change) {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.act(w, r, template, form, c) })
+		mux.HandleFunc("POST /api/v1"+path, func(w http.ResponseWriter, r *http.Request) { s.actAndTell(w, r, c) })
+	}
+	get("/{$}", "overview", s.overview)
+
+	get("/topics", "topics", s.topics)
+	get("/create-topic", "create", s.createForm)
+	post("/create-topic", "create", s.createForm, s.create)
+	get("/topics/{topic}", "topic", s.topic)
+	get("/topics/{topic}/config", "config", s.topicConfig)
+	post("/topics/{topic}/config", "config", s.topicConfig, s.alterTopic)
+	get("/topics/{topic}/delete", "delete", s.deleteForm)
+	post("/topics/{topic}/delete", "delete", s.deleteForm, s.deleteTopic)
+
+	get("/topics/{topic}/messages", "messages", s.messages)
+	get("/topics/{topic}/p/{partition}/o/{offset}", "record", s.record)
+	get("/topics/{topic}/send", "send", s.sendForm)
+	post("/topics/{topic}/send", "send", s.sendForm, s.send)
+
+	get("/groups", "groups", s.groups)
+	get("/groups/{group}", "group", s.group)
+	get("/groups/{group}/reset", "reset", s.resetForm)
+	post("/groups/{group}/reset", "reset", s.resetForm, s.reset)
+	get("/groups/{group}/delete", "deletegroup", s.group)
+	post("/groups/{group}/delete", "deletegroup", s.group, s.deleteGroup)
+
+	get("/brokers", "brokers", s.brokers)
+	get("/brokers/{id}", "broker", s.brokerConfig)
+	post("/brokers/{id}", "broker", s.brokerConfig, s.alterBroker)
+
+	mux.Handle("GET /static/", static())
+	mux.HandleFunc("GET /set", choose)
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		v := func(*http.Request) (any, error) { return nil, say(http.StatusNotFound, "problem.no.page") }
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			s.tell(w, r, v)
+			return
+		}
+		s.show(w, r, "problem", v)
+	})
+	return guard(mux)
+}
+
+// prepare reads the form and bounds the time.
+func prepare(w http.ResponseWriter, r *http.Request) (*http.Request, context.CancelFunc, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	r = r.WithContext(ctx)
+	if err := r.ParseForm(); err != nil {
+		r.Form = url.Values{}
+		if errors.As(err, new(*http.MaxBytesError)) {
+			return r, cancel, say(http.StatusRequestEntityTooLarge, "problem.form.large")
+		}
+		return r, cancel, say(http.StatusBadRequest, "problem.form")
+	}
+	return r, cancel, nil
+}
+
+// show answers with HTML.
+func (s *site) show(w http.ResponseWriter, r *http.Request, template string, v view) {
+	r, cancel, err := prepare(w, r)
+	defer cancel()
+	var shown any
+	if err == nil {
+		shown, err = v(r)
+	}
+	s.write(w, r, template, shown, err)
+}
+
+// write renders shown, or a page that says what went wrong.
+func (s *site) write(w http.ResponseWriter, r *http.Request, template string, shown any, err error) {
+	f := frameOf(r)
+	status := http.StatusOK
+	if err != nil {
+		f.Problem = explain(err)
+		status = f.Problem.status
+	}
+	if shown == nil {
+		template = "problem"
+	}
+	f.View = shown
+	body, renderErr := render(template, f)
+	if renderErr != nil {
+		http.Error(w, renderErr.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Vary", "Accept-Language, Cookie")
+	send(w, r, status, body)
+}
+
+// act does a change and goes to the next page. When it fails, the form is shown
+// again, as it was filled in, with what went wrong.
+func (s *site) act(w http.ResponseWriter, r *http.Request, template string, form view, c change) {
+	r, cancel, err := prepare(w, r)
+	defer cancel()
+	var next string
+	if err == nil {
+		next, err = c(r)
+	}
+	if err == nil {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return
+	}
+	shown, again := form(r)
+	if again != nil {
+		shown = nil // what the form is about is gone, too
+	}
+	s.write(w, r, template, shown, err)
+}
+
+// tell answers with JSON.
+func (s *site) tell(w http.ResponseWriter, r *http.Request, v view) {
+	r, cancel, err := prepare(w, r)
+	defer cancel()
+	var shown any
+	if err == nil {
+		shown, err = v(r)
+	}
+	writeJSON(w, r, shown, err)
+}
+
+// actAndTell does a change and answers with the API's address of the result.
+func (s *site) actAndTell(w http.ResponseWriter, r *http.Request, c change) {
+	r, cancel, err := prepare(w, r)
+	defer cancel()
+	var next string
+	if err == nil {
+		next, err = c(r)
+	}
+	writeJSON(w, r, map[string]string{"next": "/api/v1" + next}, err)
+}
+
+func writeJSON(w http.ResponseWriter, r *http.Request, shown any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		p := explain(err)
+		status = p.status
+		shown = map[string]string{
+			"error":  languages[fallback].text(p.Key, p.Args...),
+			"code":   p.Code,
+			"detail": p.Detail,
+		}
+	}
+	body, err := json.Marshal(shown)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	send(w, r, status, append(body, '\n'))
+}

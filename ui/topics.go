@@ -1,0 +1,307 @@
+package ui
+
+// This file owns the pages of topics: the list, one topic, create and delete.
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// pageRows is how many rows a list shows at once: offsets and sizes are asked
+// for these only, so a list costs the same however many topics there are.
+const pageRows = 100
+
+type topicsView struct {
+	Search   string     `json:"search"`
+	Internal bool       `json:"internal"` // shown, too
+	Total    int        `json:"total"`    // that match
+	Hidden   int        `json:"hidden"`   // internal ones that match and are not shown
+	From     int        `json:"from"`
+	Rows     []topicRow `json:"topics"`
+	Previous string     `json:"-"` // page, as a query; empty: none
+	Next     string     `json:"-"`
+}
+
+type topicRow struct {
+	Name       string `json:"name"`
+	Internal   bool   `json:"internal"`
+	Partitions int    `json:"partitions"`
+	Replicas   int    `json:"replicas"`
+	UnderISR   int    `json:"under_replicated"`
+	Records    int64  `json:"records"` // end offsets less start offsets
+	Bytes      int64  `json:"bytes"`   // -1: not told
+}
+
+func (s *site) topics(r *http.Request) (any, error) {
+	m, err := s.cluster.metadata(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	v := topicsView{Search: strings.TrimSpace(r.Form.Get("q")), Internal: r.Form.Get("internal") == "1", Rows: []topicRow{}}
+	needle := strings.ToLower(v.Search)
+	var hits []kmsg.MetadataResponseTopic
+	for _, t := range m.Topics {
+		if t.Topic == nil || !strings.Contains(strings.ToLower(*t.Topic), needle) {
+			continue
+		}
+		if t.IsInternal && !v.Internal {
+			v.Hidden++
+			continue
+		}
+		hits = append(hits, t)
+	}
+	slices.SortFunc(hits, func(a, b kmsg.MetadataResponseTopic) int { return strings.Compare(*a.Topic, *b.Topic) })
+	v.Total = len(hits)
+	from, _ := strconv.Atoi(r.Form.Get("from"))
+	v.From = max(0, min(from, len(hits)))
+	shown := hits[v.From:min(len(hits), v.From+pageRows)]
+	query := func(from int) string {
+		q := url.Values{"from": {strconv.Itoa(from)}}
+		if v.Search != "" {
+			q.Set("q", v.Search)
+		}
+		if v.Internal {
+			q.Set("internal", "1")
+		}
+		return "?" + q.Encode()
+	}
+	if v.From > 0 {
+		v.Previous = query(max(0, v.From-pageRows))
+	}
+	if v.From+pageRows < len(hits) {
+		v.Next = query(v.From + pageRows)
+	}
+	if v.Rows, err = s.topicRows(r.Context(), shown); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (s *site) topicRows(ctx context.Context, topics []kmsg.MetadataResponseTopic) ([]topicRow, error) {
+	rows := make([]topicRow, len(topics))
+	partitions := make(map[string][]int32, len(topics))
+	for i := range topics {
+		partitions[*topics[i].Topic] = numbers(&topics[i])
+	}
+	starts, err := s.cluster.offsets(ctx, atStart, partitions)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := s.cluster.offsets(ctx, atEnd, partitions)
+	if err != nil {
+		return nil, err
+	}
+	sizes := s.sizes(ctx, partitions)
+	for i := range topics {
+		t := &topics[i]
+		row := topicRow{Name: *t.Topic, Internal: t.IsInternal, Partitions: len(t.Partitions), Bytes: -1}
+		for _, p := range t.Partitions {
+			row.Replicas = max(row.Replicas, len(p.Replicas))
+			if len(p.ISR) < len(p.Replicas) {
+				row.UnderISR++
+			}
+			row.Records += ends[row.Name][p.Partition] - starts[row.Name][p.Partition]
+			if size, ok := sizes[row.Name][p.Partition]; ok {
+				row.Bytes = max(row.Bytes, 0) + size
+			}
+		}
+		rows[i] = row
+	}
+	return rows, nil
+}
+
+// sizes are the bytes of partitions' logs, of the largest replica. A cluster
+// that does not tell them has pages without them.
+func (s *site) sizes(ctx context.Context, partitions map[string][]int32) map[string]map[int32]int64 {
+	sizes := map[string]map[int32]int64{}
+	if len(partitions) == 0 {
+		return sizes
+	}
+	set := kadm.TopicsSet{}
+	for topic, ps := range partitions {
+		set.Add(topic, ps...)
+	}
+	dirs, err := s.cluster.admin.DescribeAllLogDirs(ctx, set)
+	if err != nil {
+		return sizes
+	}
+	dirs.Each(func(d kadm.DescribedLogDir) {
+		d.Topics.Each(func(p kadm.DescribedLogDirPartition) {
+			if sizes[p.Topic] == nil {
+				sizes[p.Topic] = map[int32]int64{}
+			}
+			sizes[p.Topic][p.Partition] = max(sizes[p.Topic][p.Partition], p.Size)
+		})
+	})
+	return sizes
+}
+
+type topicView struct {
+	topicRow
+	ID        string         `json:"id"`
+	Cleanup   string         `json:"cleanup_policy"`
+	Retention string         `json:"retention_ms"`
+	Partition []partitionRow `json:"partition"`
+	Consumers []topicGroup   `json:"groups"`
+}
+
+type partitionRow struct {
+	Partition int32   `json:"partition"`
+	Leader    int32   `json:"leader"`
+	Epoch     int32   `json:"leader_epoch"`
+	Replicas  []int32 `json:"replicas"`
+	ISR       []int32 `json:"isr"`
+	Start     int64   `json:"start_offset"`
+	End       int64   `json:"end_offset"`
+	Records   int64   `json:"records"`
+	Bytes     int64   `json:"bytes"`
+}
+
+type topicGroup struct {
+	Group string `json:"group"`
+	State string `json:"state"`
+	Lag   int64  `json:"lag"`
+}
+
+func (s *site) topic(r *http.Request) (any, error) {
+	ctx, name := r.Context(), r.PathValue("topic")
+	t, err := s.cluster.one(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.topicRows(ctx, []kmsg.MetadataResponseTopic{*t})
+	if err != nil {
+		return nil, err
+	}
+	v := topicView{topicRow: rows[0], ID: kadm.TopicID(t.TopicID).String(), Consumers: []topicGroup{}}
+	asked := map[string][]int32{name: numbers(t)}
+	starts, err := s.cluster.offsets(ctx, atStart, asked)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := s.cluster.offsets(ctx, atEnd, asked)
+	if err != nil {
+		return nil, err
+	}
+	sizes := s.sizes(ctx, asked)
+	for _, p := range t.Partitions {
+		row := partitionRow{Partition: p.Partition, Leader: p.Leader, Epoch: p.LeaderEpoch, Replicas: p.Replicas, ISR: p.ISR,
+			Start: starts[name][p.Partition], End: ends[name][p.Partition], Bytes: -1}
+		row.Records = row.End - row.Start
+		if size, ok := sizes[name][p.Partition]; ok {
+			row.Bytes = size
+		}
+		v.Partition = append(v.Partition, row)
+	}
+	configs, err := s.configs(ctx, kmsg.ConfigResourceTypeTopic, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range configs {
+		switch c.Name {
+		case "cleanup.policy":
+			v.Cleanup = c.Value
+		case "retention.ms":
+			v.Retention = c.Value
+		}
+	}
+	groups, err := s.groupRows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		if lag, ok := g.lagOf[name]; ok {
+			v.Consumers = append(v.Consumers, topicGroup{g.ID, g.State, lag})
+		}
+	}
+	return v, nil
+}
+
+// createView is the form for a new topic; its fields are the request's.
+type createView struct {
+	Policies []string `json:"cleanup_policies"`
+}
+
+func (s *site) createForm(*http.Request) (any, error) {
+	return createView{[]string{"delete", "compact", "compact,delete"}}, nil
+}
+
+func (s *site) create(r *http.Request) (string, error) {
+	name := strings.TrimSpace(r.Form.Get("name"))
+	if name == "" {
+		return "", say(http.StatusUnprocessableEntity, "problem.topic.name")
+	}
+	partitions, err := count(r, "partitions")
+	if err != nil {
+		return "", say(http.StatusUnprocessableEntity, "problem.partitions")
+	}
+	replicas, err := count(r, "replicas")
+	if err != nil {
+		return "", say(http.StatusUnprocessableEntity, "problem.replicas")
+	}
+	configs := map[string]*string{}
+	for _, field := range []string{"cleanup.policy", "retention.ms"} {
+		if v := strings.TrimSpace(r.Form.Get(field)); v != "" {
+			configs[field] = &v
+		}
+	}
+	created, err := s.cluster.admin.CreateTopic(r.Context(), partitions, int16(replicas), configs, name)
+	if err != nil {
+		return "", refused(err, created.ErrMessage)
+	}
+	return "/topics/" + url.PathEscape(name) + "?done=topic.created", nil
+}
+
+// count reads a number of partitions or replicas; empty is the broker's default.
+func count(r *http.Request, field string) (int32, error) {
+	text := strings.TrimSpace(r.Form.Get(field))
+	if text == "" {
+		return -1, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 16)
+	return int32(n), err
+}
+
+type deleteView struct {
+	Name     string `json:"name"`
+	Internal bool   `json:"internal"`
+	Records  int64  `json:"records"`
+}
+
+func (s *site) deleteForm(r *http.Request) (any, error) {
+	t, err := s.cluster.one(r.Context(), r.PathValue("topic"))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.topicRows(r.Context(), []kmsg.MetadataResponseTopic{*t})
+	if err != nil {
+		return nil, err
+	}
+	return deleteView{rows[0].Name, t.IsInternal, rows[0].Records}, nil
+}
+
+func (s *site) deleteTopic(r *http.Request) (string, error) {
+	name := r.PathValue("topic")
+	if r.Form.Get("name") != name {
+		return "", say(http.StatusUnprocessableEntity, "problem.name.typed", name)
+	}
+	d, err := s.cluster.admin.DeleteTopic(r.Context(), name)
+	if err == nil {
+		err = d.Err
+	}
+	if err != nil {
+		if err == kerr.UnknownTopicOrPartition {
+			return "", refused(err, "")
+		}
+		return "", refused(err, d.ErrMessage)
+	}
+	return "/topics?done=topic.deleted", nil
+}
