@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -80,9 +81,10 @@ func ids(all []int32) string {
 	return strings.Join(texts, ", ")
 }
 
-// pageSet is every page's template in one language: parsed once, so that a bad
-// template fails the tests and not a reader.
-var pageSet = parse()
+// pageSet is every page's template in each language, parsed when the first page is
+// asked for: a broker that only serves Kafka starts sooner and smaller. A bad
+// template fails the tests.
+var pageSet = sync.OnceValue(parse)
 
 func parse() map[string]map[string]*template.Template {
 	sets := map[string]map[string]*template.Template{}
@@ -140,6 +142,6 @@ func moment(t time.Time) map[string]string {
 
 func render(page string, f *frame) ([]byte, error) {
 	var out bytes.Buffer
-	err := pageSet[f.Lang][page].ExecuteTemplate(&out, "layout.html", f)
+	err := pageSet()[f.Lang][page].ExecuteTemplate(&out, "layout.html", f)
 	return out.Bytes(), err
 }
