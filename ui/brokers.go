@@ -67,6 +67,10 @@ func (s *site) brokers(r *http.Request) (any, error) {
 	for _, b := range m.Brokers {
 		v.Brokers = append(v.Brokers, brokerRow{ID: b.NodeID, Address: net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), Rack: text(b.Rack), Controller: b.NodeID == m.ControllerID})
 	}
+	if len(v.Brokers) == 1 {
+		// Inside the process the broker tells a name that leads there only.
+		v.Brokers[0].Address = s.bootstrapFor(r)
+	}
 	for i := range v.Brokers {
 		rows[v.Brokers[i].ID] = &v.Brokers[i]
 	}

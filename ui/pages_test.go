@@ -156,8 +156,8 @@ func TestATopicIsCreatedConfiguredAndDeleted(t *testing.T) {
 
 func TestMessagesAreSentAndSeen(t *testing.T) {
 	w := open(t, broker.WithTopic("orders", 3, nil))
-	w.submit("/topics/orders/send", url.Values{"key": {""}, "value_null": {"1"}, "partition": {"2"}, "headers": {"a: 1\r\na: 2\r\nb"}}, "/topics/orders/send?done=sent&offset=0&partition=2")
-	w.submit("/topics/orders/send", url.Values{"key_null": {"1"}, "value": {""}, "partition": {"2"}}, "/topics/orders/send?done=sent&offset=1&partition=2")
+	w.submit("/topics/orders/send", url.Values{"key": {""}, "key_empty": {"1"}, "value_null": {"1"}, "partition": {"2"}, "headers": {"a: 1\r\na: 2\r\nb"}}, "/topics/orders/send?done=sent&offset=0&partition=2")
+	w.submit("/topics/orders/send", url.Values{"key": {""}, "value": {""}, "partition": {"2"}}, "/topics/orders/send?done=sent&offset=1&partition=2")
 	w.submit("/topics/orders/send", url.Values{"key": {"user-42"}, "value": {"{\"prix\": 12}\r\n"}, "partition": {"2"}}, "/topics/orders/send?done=sent&offset=2&partition=2")
 	w.see("/topics/orders/send?done=sent&offset=2&partition=2", 200, "Written to partition 2 at offset 2.")
 	records := w.b.Topic("orders").Records()
@@ -300,7 +300,7 @@ func TestAGroupIsSeenResetAndDeleted(t *testing.T) {
 
 func TestBrokersAreSeenAndConfigured(t *testing.T) {
 	w := open(t, broker.WithTopic("log", 2, nil))
-	w.see("/brokers", 200, "minibroker:9092", "controller", "minibroker_connections", "Metadata")
+	w.see("/brokers", 200, "localhost:9092", "controller", "minibroker_connections", "Metadata")
 	w.see("/brokers/1", 200, "auto.create.topics.enable", "read only")
 	w.see("/brokers/7", 404, "There is no such broker")
 	w.submit("/brokers/1", url.Values{"config": {"message.max.bytes"}, "value": {"2000"}}, "/brokers/1?done=config")

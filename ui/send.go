@@ -31,7 +31,7 @@ func (s *site) send(r *http.Request) (string, error) {
 		return "", err
 	}
 	all := numbers(t)
-	record := &kgo.Record{Topic: *t.Topic, Key: field(r, "key"), Value: field(r, "value")}
+	record := &kgo.Record{Topic: *t.Topic, Key: key(r), Value: value(r)}
 	if record.Headers, err = headers(r.Form.Get("headers")); err != nil {
 		return "", err
 	}
@@ -56,13 +56,23 @@ func (s *site) send(r *http.Request) (string, error) {
 	return "/topics/" + url.PathEscape(*t.Topic) + "/send?" + q.Encode(), nil
 }
 
-// field reads a key or a value. Null is not the same as empty: a null value is a
-// tombstone, a null key leaves the partition to the producer.
-func field(r *http.Request, name string) []byte {
-	if r.Form.Get(name+"_null") != "" {
+// key is null when nothing was typed, unless an empty one was asked for: null
+// leaves the partition to the producer, and an empty key is a key as any other.
+func key(r *http.Request) []byte {
+	typed := r.Form.Get("key")
+	if typed == "" && r.Form.Get("key_empty") == "" {
 		return nil
 	}
-	return []byte(lines(r.Form.Get(name)))
+	return []byte(typed)
+}
+
+// value is empty when nothing was typed, unless null was asked for: a null value
+// is a tombstone, which deletes its key from a compacted topic.
+func value(r *http.Request) []byte {
+	if r.Form.Get("value_null") != "" {
+		return nil
+	}
+	return []byte(lines(r.Form.Get("value")))
 }
 
 // lines undoes what browsers do to the ends of lines.

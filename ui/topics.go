@@ -4,6 +4,7 @@ package ui
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -181,7 +182,7 @@ func (s *site) topic(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := topicView{topicRow: rows[0], ID: kadm.TopicID(t.TopicID).String(), Consumers: []topicGroup{}}
+	v := topicView{topicRow: rows[0], ID: base64.RawURLEncoding.EncodeToString(t.TopicID[:]), Consumers: []topicGroup{}}
 	asked := map[string][]int32{name: numbers(t)}
 	starts, err := s.cluster.offsets(ctx, atStart, asked)
 	if err != nil {
