@@ -68,6 +68,7 @@ func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 	}, javaClients()...) {
 		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.test(t, s.Bootstrap) })
 	}
+	t.Run("tools", func(t *testing.T) { t.Parallel(); testTools(t, s.Bootstrap) })
 	t.Run("sarama", func(t *testing.T) { t.Parallel(); testSarama(t, s.Bootstrap) })
 	t.Run("kafka-go", func(t *testing.T) { t.Parallel(); testSegmentio(t, s.Bootstrap) })
 }
