@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/bits"
 	"slices"
 	"sync"
 
@@ -302,34 +301,49 @@ func zstdEncoder(level int) *zstd.Encoder {
 	return e.enc
 }
 
-// zstdDecoders has a shared decoder per power of two of the limit, made when
-// first used: a decoder's limit cannot be changed.
-var zstdDecoders [40]struct {
-	once sync.Once
-	dec  *zstd.Decoder
-}
+// zstdDecoder is shared and made when first used. Frames may ask for a window
+// of 128 MiB, as compression.zstd.level=22 does; no memory is taken for it.
+var zstdDecoder = sync.OnceValue(func() *zstd.Decoder {
+	d, _ := zstd.NewReader(nil, zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxMemory(1<<31), zstd.WithDecoderMaxWindow(128<<20))
+	return d
+})
+
+// zstdMaxBlock is the most that a block, which takes at least 3 bytes, can hold.
+const zstdMaxBlock = 128 << 10
 
 func decompressZstd(dst, src []byte, limit int) ([]byte, error) {
-	class := min(bits.Len(uint(max(limit, 1<<10)-1)), len(zstdDecoders)-1)
-	d := &zstdDecoders[class]
-	d.once.Do(func() {
-		d.dec, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(2),
-			zstd.WithDecoderMaxMemory(1<<class), zstd.WithDecoderLowmem(true))
-	})
-	// The decoder counts what dst already holds, so it gets only the free part.
-	free := dst[len(dst):]
-	out, err := d.dec.DecodeAll(src, free)
-	switch {
-	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return dst, ErrTooLarge
-	case err != nil:
-		return dst, err
-	case len(out) > limit:
-		return dst, ErrTooLarge
-	case len(dst) == 0:
-		return out, nil
-	case len(out) <= cap(free) && len(out) > 0 && &out[0] == &free[:1][0]:
-		return dst[:len(dst)+len(out)], nil
+	start := len(dst)
+	room := max(cap(dst)-start, 8*len(src), 4<<10)
+	var h zstd.Header
+	if h.Decode(src) == nil && h.HasFCS {
+		if h.FrameContentSize > uint64(limit) {
+			return dst, ErrTooLarge
+		}
+		// What the header says is believed as far as the blocks can hold it.
+		room = max(room, min(int(h.FrameContentSize), (len(src)/3+1)*zstdMaxBlock))
 	}
-	return append(dst, out...), nil
+	// Streams do not say how long they are: give the decoder more and more
+	// room. A block that does not fit may look like a broken one, but not where
+	// there is room for the largest block.
+	maxRoom := limit + zstdMaxBlock
+	for {
+		room = min(room, maxRoom)
+		dst = slices.Grow(dst, room)
+		out, err := zstdDecoder().DecodeAll(src, dst[start:start:start+room])
+		exceeded := errors.Is(err, zstd.ErrDecoderSizeExceeded)
+		if err != nil && room < maxRoom && (exceeded || room-len(out) < zstdMaxBlock) {
+			room = max(4*room, 2*zstdMaxBlock)
+			continue
+		}
+		switch {
+		case exceeded, len(out) > limit:
+			return dst, ErrTooLarge
+		case err != nil:
+			return dst, err
+		case len(out) > 0 && &out[0] != &dst[:start+1][start]:
+			return append(dst, out...), nil // the decoder took memory of its own
+		}
+		return dst[:start+len(out)], nil
+	}
 }
