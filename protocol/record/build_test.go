@@ -148,7 +148,7 @@ func TestRecordsEndWithTheFirstError(t *testing.T) {
 		"negative":    {rawBatch(None, -1, three(), nil), 0, "record count -1"},
 		"bad gzip":    {rawBatch(Gzip, 3, three(), nil), 0, "gzip"},
 		"codec 7":     {rawBatch(7, 3, three(), nil), 0, "Unknown compression type id: 7"},
-		"half record": {rawBatch(None, 3, three()[:20], nil), 1, "Invalid record size"},
+		"half record": {rawBatch(None, 3, three()[:20], nil), 1, "invalid record size"},
 	} {
 		good, bad := 0, ""
 		for _, err := range Batch(c.raw).Records(nil) {

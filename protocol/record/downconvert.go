@@ -1,7 +1,5 @@
 package record
 
-//lint:file-ignore ST1005 the texts are Apache Kafka's own
-
 import (
 	"encoding/binary"
 	"errors"
@@ -13,7 +11,7 @@ import (
 // ErrDownConvertZstd says that the first batch to convert is compressed by
 // zstd, which message sets do not know: the answer is
 // UNSUPPORTED_COMPRESSION_TYPE [76].
-var ErrDownConvertZstd = errors.New("Down-conversion of zstandard-compressed batches is not supported")
+var ErrDownConvertZstd = errors.New("down-conversion of zstandard-compressed batches is not supported")
 
 // DownConvert appends the records of whole batches of magic 2 to dst, as a
 // message set of magic 0 or 1 with the same offsets. Headers and control

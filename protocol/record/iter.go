@@ -1,7 +1,5 @@
 package record
 
-//lint:file-ignore ST1005 the texts are Apache Kafka's own
-
 import (
 	"errors"
 	"fmt"
@@ -132,18 +130,18 @@ func (b Batch) Records(buf *Buffer) iter.Seq2[Record, error] {
 			}
 		}
 		if remaining < 0 {
-			yield(Record{}, fmt.Errorf("Found invalid record count %d in magic v2 batch", remaining))
+			yield(Record{}, fmt.Errorf("found invalid record count %d in magic v2 batch", remaining))
 		} else if r.at != len(data) {
 			yield(Record{}, errRemaining)
 		}
 	}
 }
 
-// These texts are those of Kafka's InvalidRecordException.
+// The words are those of Kafka's InvalidRecordException.
 var (
-	errStructure = errors.New("Found invalid record structure")
-	errRemaining = errors.New("Incorrect declared batch size, records still remaining in file")
-	errEOF       = errors.New("Incorrect declared batch size, premature EOF reached")
+	errStructure = errors.New("found invalid record structure")
+	errRemaining = errors.New("incorrect declared batch size, records still remaining in file")
+	errEOF       = errors.New("incorrect declared batch size, premature EOF reached")
 )
 
 // fields is one record as it stands in the bytes.
@@ -172,7 +170,7 @@ func (r *reader) record(f *fields) error {
 		return errEOF
 	}
 	if size < 0 || int(size) > len(r.b)-r.at {
-		return fmt.Errorf("Invalid record size: expected %d bytes in record payload, but instead the buffer has only %d remaining bytes.", size, len(r.b)-r.at)
+		return fmt.Errorf("invalid record size: expected %d bytes in record payload, but instead the buffer has only %d remaining bytes", size, len(r.b)-r.at)
 	}
 	end := r.at + int(size)
 	in := reader{b: r.b[:end], at: r.at}
@@ -193,10 +191,10 @@ func (r *reader) record(f *fields) error {
 	f.headers = nil
 	if f.numHeaders != 0 {
 		if f.numHeaders < 0 {
-			return fmt.Errorf("Found invalid number of record headers %d", f.numHeaders)
+			return fmt.Errorf("found invalid number of record headers %d", f.numHeaders)
 		}
 		if int(f.numHeaders) > end-in.at {
-			return fmt.Errorf("Found invalid number of record headers. %d is larger than the remaining size of the buffer", f.numHeaders)
+			return fmt.Errorf("found invalid number of record headers. %d is larger than the remaining size of the buffer", f.numHeaders)
 		}
 		start := in.at
 		for range f.numHeaders {
@@ -205,7 +203,7 @@ func (r *reader) record(f *fields) error {
 				return errStructure
 			}
 			if key == nil {
-				return errors.New("Invalid negative header key size")
+				return errors.New("invalid negative header key size")
 			}
 			if _, ok := in.bytes(); !ok {
 				return errStructure
@@ -214,7 +212,7 @@ func (r *reader) record(f *fields) error {
 		f.headers = in.b[start:in.at]
 	}
 	if in.at != end {
-		return fmt.Errorf("Invalid record size: expected to read %d bytes in record payload, but instead read %d", size, in.at-r.at)
+		return fmt.Errorf("invalid record size: expected to read %d bytes in record payload, but instead read %d", size, in.at-r.at)
 	}
 	r.at = end
 	return nil
