@@ -180,6 +180,7 @@ func (b *Broker) Close() error {
 			}
 		}
 		b.conns.closeAll()
+		b.janitor.stop() // it may be cleaning: that is waited for too
 		b.running.Wait()
 		// No request is in work any more: groups and transactions that are
 		// stopped would not answer it.

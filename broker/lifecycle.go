@@ -25,12 +25,11 @@ func (b *Broker) init() {
 	b.groupConfig.Store(groupConfig(b.config.Load(), b.random.uuidText, b.random.uuidShort))
 }
 
-// stop ends what runs beside the connections.
+// stop ends the timers that only requests need.
 func (b *Broker) stop() {
 	b.advertiser.comeback.stop()
 	b.transactions.stop()
 	b.groups.stop()
-	b.janitor.stop()
 }
 
 // topicDeleted tells all that keep something for a topic that it is gone.
