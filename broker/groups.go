@@ -24,6 +24,9 @@ type groups struct {
 	// pending has, by producer id, the groups for which its open transaction
 	// commits offsets.
 	pending map[int64]map[string]struct{}
+
+	watchers   groupWatchers
+	rebalances rebalances
 }
 
 // groupState is one group with its lock and its timer.
@@ -34,6 +37,7 @@ type groupState struct {
 	gone bool // dropped from groups.byID: look again
 
 	timer *groupTimer // nil: no deadline
+	epoch int32       // of g, as last counted in rebalances
 }
 
 // groupTimer calls a group back at its deadline.
@@ -102,6 +106,8 @@ func (s *groups) find(id string) *groupState {
 // settle keeps the group's deadline and drops the group if it is empty. It
 // needs the group's lock.
 func (s *groups) settle(gs *groupState, eff *group.Effects, now time.Time) {
+	s.watchers.enqueue(eff.Events, now)
+	s.rebalances.count(gs)
 	if eff.Empty {
 		gs.gone = true
 		if gs.timer != nil {
@@ -143,8 +149,12 @@ func (s *groups) expire(gs *groupState) {
 	s.b.changes.happened()
 }
 
-// deliver hands out the answers of requests that waited.
+// deliver tells those who watch, and hands out the answers of requests that
+// waited. It is called without locks.
 func (s *groups) deliver(eff *group.Effects) {
+	if len(eff.Events) > 0 {
+		s.watchers.drain(s.b)
+	}
 	for _, a := range eff.Answers {
 		a.Ticket.(*pendingAnswer).ch <- a.Response // has room for its one answer
 	}
@@ -196,9 +206,9 @@ func (s *groups) stop() {
 // config is what the broker's configs say about groups now.
 func (s *groups) config() *group.Config { return s.b.groupConfig.Load() }
 
-// groupConfig reads the configs of groups.
-func groupConfig(cfg *config.Broker, newUUID, newMemberID func() string) *group.Config {
-	return &group.Config{
+// readGroupConfig reads what the broker's configs say about groups.
+func (b *Broker) readGroupConfig(cfg *config.Broker) {
+	b.groupConfig.Store(&group.Config{
 		InitialRebalanceDelay:  cfg.Duration("group.initial.rebalance.delay.ms"),
 		MinSessionTimeout:      cfg.Duration("group.min.session.timeout.ms"),
 		MaxSessionTimeout:      cfg.Duration("group.max.session.timeout.ms"),
@@ -206,9 +216,10 @@ func groupConfig(cfg *config.Broker, newUUID, newMemberID func() string) *group.
 		OffsetMetadataMaxBytes: cfg.Int("offset.metadata.max.bytes"),
 		OffsetsRetention:       time.Duration(cfg.Int("offsets.retention.minutes")) * time.Minute,
 		OffsetsCheckInterval:   cfg.Duration("offsets.retention.check.interval.ms"),
-		NewUUID:                newUUID,
-		Consumer:               consumerConfig(cfg, newMemberID),
-	}
+		NewUUID:                b.random.uuidText,
+		Watched:                b.groups.watchers.any,
+		Consumer:               consumerConfig(cfg, b.random.uuidShort),
+	})
 }
 
 // lookupTopic resolves topics for the groups' state machines.

@@ -22,7 +22,7 @@ func (b *Broker) init() {
 	b.fetchSessions = newFetchSessions()
 	b.groups = groups{b: b, byID: make(map[string]*groupState)}
 	b.transactions = transactions{b: b, since: b.nowMs(), byID: make(map[string]*transaction)}
-	b.groupConfig.Store(groupConfig(b.config.Load(), b.random.uuidText, b.random.uuidShort))
+	b.readGroupConfig(b.config.Load())
 }
 
 // stop ends the timers that only requests need.

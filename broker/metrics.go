@@ -75,6 +75,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		return true
 	})
 	gauge(descPartitions, float64(partitions))
+	b.groups.collect(ch)
 	for _, pushed := range b.telemetry.collect(b.nowMs()) {
 		ch <- pushed
 	}

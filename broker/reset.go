@@ -46,9 +46,12 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	for _, id := range b.groups.all() {
 		b.groups.with(id, func(g *group.Group, now time.Time) group.Effects { return g.Unload(now) })
 	}
+	b.groups.mu.Lock()
+	b.groups.pending = nil
+	b.groups.mu.Unlock()
 	b.controller.mu.Lock()
 	b.config.Store(cfg)
-	b.groupConfig.Store(groupConfig(cfg, b.random.uuidText, b.random.uuidShort))
+	b.readGroupConfig(cfg)
 	b.controller.configs = nil
 	b.quotas.reset()
 	b.features.Store(newestFeatures())

@@ -114,3 +114,16 @@ func BenchmarkReset(b *testing.B) {
 		}
 	})
 }
+
+func TestResetForgetsOffsetsOfOpenTransactions(t *testing.T) {
+	b, _ := atRest(t)
+	c := newTxnClient(t, b, "id")
+	c.commit(5, "g", 5, 0, nil)
+	if len(b.groups.pending) != 1 {
+		t.Fatalf("%d producers have pending offsets, want 1", len(b.groups.pending))
+	}
+	b.Reset()
+	if len(b.groups.pending) != 0 {
+		t.Errorf("%d producers have pending offsets after Reset, want none", len(b.groups.pending))
+	}
+}

@@ -145,6 +145,11 @@ func metricsOf(t *testing.T, metrics ...*otlp.Metric) []byte {
 // value; ids are left out.
 func exported(t *testing.T, b *Broker) map[string]float64 {
 	t.Helper()
+	return exportedWith(t, b, "kafka_client_")
+}
+
+func exportedWith(t *testing.T, b *Broker, prefix string) map[string]float64 {
+	t.Helper()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(b.Metrics())
 	families, err := registry.Gather()
@@ -153,7 +158,7 @@ func exported(t *testing.T, b *Broker) map[string]float64 {
 	}
 	found := make(map[string]float64)
 	for _, f := range families {
-		if !strings.HasPrefix(f.GetName(), "kafka_client_") {
+		if !strings.HasPrefix(f.GetName(), prefix) {
 			continue
 		}
 		for _, m := range f.Metric {

@@ -265,7 +265,7 @@ func (b *Broker) setBrokerConfigs(validateOnly bool, change func(*config.Broker)
 	}
 	b.config.Store(next)
 	b.controller.written()
-	b.groupConfig.Store(groupConfig(next, b.random.uuidText, b.random.uuidShort))
+	b.readGroupConfig(next)
 	b.image.Load().topics.Scan(func(_ string, t *topic) bool {
 		// The overrides were accepted once and stay acceptable.
 		if resolved, err := resolveTopic(t.config.Overrides(), next); err == nil {

@@ -28,6 +28,15 @@ type base struct {
 // Offsets returns the group's committed offsets.
 func (g *base) Offsets() *Offsets { return &g.offsets }
 
+// emit puts an event among the effects of the call in work.
+func (g *base) emit(kind string, state State, epoch int32, e Event) {
+	e.Group, e.Kind, e.From, e.To, e.Generation = g.id, kind, state, state, epoch
+	g.out.Events = append(g.out.Events, e)
+}
+
+// watched tells whether it is worth an event for each member.
+func (g *base) watched() bool { return g.cfg.Watched == nil || g.cfg.Watched() }
+
 func (g *base) answer(p parked, r kmsg.Response) {
 	if p.ticket == nil {
 		return

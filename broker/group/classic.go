@@ -85,6 +85,12 @@ func New(id string, cfg *Config) *Classic {
 // State returns the group's state.
 func (g *Classic) State() State { return g.state }
 
+// Kind returns KindClassic.
+func (g *Classic) Kind() string { return KindClassic }
+
+// Epoch is the generation.
+func (g *Classic) Epoch() int32 { return g.generation }
+
 // Generation counts the group's completed rebalances.
 func (g *Classic) Generation() int32 { return g.generation }
 
@@ -123,10 +129,7 @@ func (g *Classic) transition(to State, e Event) {
 }
 
 // event tells observers of something that left the state as it is.
-func (g *Classic) event(e Event) {
-	e.Group, e.From, e.To, e.Generation = g.id, g.state, g.state, g.generation
-	g.out.Events = append(g.out.Events, e)
-}
+func (g *Classic) event(e Event) { g.emit(KindClassic, g.state, g.generation, e) }
 
 // supports tells whether a member with these protocols can be in the group:
 // it shares the type and at least one protocol with everyone.

@@ -79,6 +79,11 @@ func (g *Classic) assign(leader *member, assignments []kmsg.SyncGroupRequestGrou
 	}
 	g.storeGeneration()
 	g.transition(Stable, Event{Member: leader.id, Why: "leader assigned"})
+	if g.protocolType == consumerProtocol && g.watched() {
+		for _, m := range g.order {
+			g.event(Event{Member: m.id, Assignment: consumerAssignment(m.assignment), Why: "member got its partitions"})
+		}
+	}
 	g.cleanupSoon()
 	protocolType, protocol := kmsg.StringPtr(g.protocolType), kmsg.StringPtr(g.protocol)
 	for _, m := range g.order {

@@ -120,6 +120,9 @@ func newConsumer(b base) *Consumer {
 // State returns the group's state.
 func (g *Consumer) State() State { return g.state }
 
+// Kind returns KindConsumer.
+func (g *Consumer) Kind() string { return KindConsumer }
+
 // Epoch returns the group's epoch.
 func (g *Consumer) Epoch() int32 { return g.epoch }
 
@@ -165,8 +168,10 @@ func (g *Consumer) settleState() {
 }
 
 func (g *Consumer) event(e Event) {
-	e.Group, e.From, e.To, e.Generation = g.id, g.state, g.state, g.epoch
-	g.out.Events = append(g.out.Events, e)
+	if m := g.members[e.Member]; m != nil && len(m.assigned) > 0 {
+		e.Assignment = m.assigned
+	}
+	g.emit(KindConsumer, g.state, g.epoch, e)
 }
 
 // bump starts the next epoch of the group.

@@ -56,7 +56,7 @@ func (g *Consumer) reconcile(m *consumer, has owned, subscribed bool) bool {
 	default:
 		g.advance(m, has)
 	}
-	if epoch != m.epoch || phase != m.phase {
+	if epoch != m.epoch || phase != m.phase || !before.equal(m.assigned) {
 		g.note(m)
 		g.event(Event{Member: m.id, Why: m.phase.String()})
 	}

@@ -58,6 +58,9 @@ type Config struct {
 	OffsetsCheckInterval time.Duration
 	// NewUUID makes the random part of member ids.
 	NewUUID func() string
+	// Watched tells whether anybody looks at events. Those that would be made
+	// for each member at once are left out if not. Nil: somebody looks.
+	Watched func() bool
 	// Consumer is for groups whose coordinator assigns partitions (KIP-848).
 	Consumer ConsumerConfig
 }
@@ -83,11 +86,20 @@ type Answer struct {
 // members changed and the state did not.
 type Event struct {
 	Group      string
+	Kind       string // KindClassic, KindConsumer, ...
 	From, To   State
-	Generation int32  // a consumer group's epoch
-	Member     string // whom it is about, if one
-	Why        string // what happened, in a few fixed words
-	Reason     string // what the client gave as its reason, if anything
+	Generation int32      // the group's epoch, where its kind calls it so
+	Member     string     // whom it is about, if one
+	Assignment Assignment // what that member has now; nil: nothing, or not known
+	Why        string     // what happened, in a few fixed words
+	Reason     string     // what the client gave as its reason, if anything
+}
+
+// Assignment is what a member of a group has. It never changes.
+type Assignment interface {
+	// ByTopic lists the partitions by the names of their topics. topics gives
+	// names to ids; a topic that does not exist any more goes by its id.
+	ByTopic(topics Lookup) map[string][]int32
 }
 
 // Effects is what a call wants done outside the machine.

@@ -30,6 +30,8 @@ type kind interface {
 	Unload(now time.Time) Effects
 	State() State
 	Members() int
+	Kind() string
+	Epoch() int32
 }
 
 // NewGroup returns the group id, which does not exist yet: its state is Dead.
@@ -49,6 +51,12 @@ func (g *Group) State() State { return g.is().State() }
 
 // Members returns how many members the group has.
 func (g *Group) Members() int { return g.is().Members() }
+
+// Kind is what the group is now, as ListGroups calls it: KindClassic and so on.
+func (g *Group) Kind() string { return g.is().Kind() }
+
+// Epoch counts the group's changes; a classic group's generation.
+func (g *Group) Epoch() int32 { return g.is().Epoch() }
 
 // Expire does what is due at now. It may be called too early.
 func (g *Group) Expire(now time.Time) Effects { return g.is().Expire(now) }

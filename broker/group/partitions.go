@@ -2,6 +2,7 @@ package group
 
 import (
 	"bytes"
+	"encoding/base64"
 	"slices"
 )
 
@@ -29,6 +30,24 @@ func (ps partitions) of(topic [16]byte) []int32 {
 func (ps partitions) has(topic [16]byte, partition int32) bool {
 	_, found := slices.BinarySearch(ps.of(topic), partition)
 	return found
+}
+
+// ByTopic is for observers; see Assignment.
+func (ps partitions) ByTopic(topics Lookup) map[string][]int32 {
+	named := make(map[string][]int32, len(ps))
+	for i := range ps {
+		name := topicName(topics, ps[i].topic)
+		named[name] = slices.Clone(ps[i].partitions)
+	}
+	return named
+}
+
+// topicName is a topic's name, or its id as Kafka writes it.
+func topicName(topics Lookup, id [16]byte) string {
+	if t := topics("", id); t.Err == 0 {
+		return t.Name
+	}
+	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
 func (ps partitions) equal(other partitions) bool {

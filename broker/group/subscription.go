@@ -45,3 +45,20 @@ func readSubscription(metadata [][]byte) subscription {
 	}
 	return s
 }
+
+// consumerAssignment is what the leader of a classic group gave to a consumer,
+// in the form that consumers read.
+type consumerAssignment []byte
+
+// ByTopic is for observers; see Assignment. What cannot be read is nothing.
+func (a consumerAssignment) ByTopic(Lookup) map[string][]int32 {
+	parsed := kmsg.NewConsumerMemberAssignment()
+	if parsed.ReadFrom(a) != nil {
+		return nil
+	}
+	named := make(map[string][]int32, len(parsed.Topics))
+	for _, t := range parsed.Topics {
+		named[t.Topic] = t.Partitions
+	}
+	return named
+}
