@@ -75,7 +75,7 @@ type TB interface {
 	Fatalf(format string, args ...any)
 }
 
-// Start starts a broker on free loopback ports and closes it when the test
+// Start starts a broker on a free port of 127.0.0.1 and closes it when the test
 // ends. What New would return as an error fails the test.
 func Start(t TB, opts ...Option) *Broker {
 	t.Helper()
@@ -144,7 +144,13 @@ func New(opts ...Option) (*Broker, error) {
 		o.listeners = append(o.listeners, b.memory)
 	}
 	if len(o.listeners) == 0 {
-		o.listeners, err = listen.Open(o.host, o.port, "--port")
+		host := o.host
+		if host == "" && o.port == 0 {
+			// Clients ask Addr for a free port; none tries ::1 first, as for
+			// "localhost". A second listener costs as much as the rest of New.
+			host = "127.0.0.1"
+		}
+		o.listeners, err = listen.Open(host, o.port, "--port")
 		if err != nil {
 			return nil, err
 		}

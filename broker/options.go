@@ -39,8 +39,9 @@ func defaults() options {
 	}
 }
 
-// WithHost sets the address to listen on. Empty, the default: the loopback
-// addresses of IPv4 and IPv6. 0.0.0.0 or ::: all addresses of the machine.
+// WithHost sets the address to listen on. "localhost" is the loopback addresses
+// of IPv4 and IPv6. Empty, the default, is the same, but 127.0.0.1 alone with a
+// free port. 0.0.0.0 or ::: all addresses of the machine.
 func WithHost(host string) Option { return func(o *options) { o.host = host } }
 
 // WithPort sets the port to listen on; 0 picks a free one.

@@ -74,11 +74,19 @@ func NewBroker(given map[string]string) (*Broker, error) {
 // newBroker works out the values that hold, and checks them.
 func newBroker(layers [3]layer) (*Broker, *Error) {
 	b := &Broker{layers: layers, values: make(map[string]any)}
-	for _, d := range brokerDefs {
-		raw, _ := b.lookup(d.Name)
-		if raw == nil {
-			continue // defaultValues has it
+	// Only what somebody has set: defaultValues has the rest.
+	set := map[string]bool{}
+	for _, l := range layers {
+		for name := range l.values {
+			set[name] = true
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		d := brokerByName[name]
+		if d == nil {
+			continue // retired
+		}
+		raw, _ := b.lookup(d.Name)
 		v, err := d.parse(*raw)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package main
 // This file owns the run: start, tell, wait for a signal, stop.
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -64,7 +65,7 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 
 func brokerOptions(o *options, log *slog.Logger) []broker.Option {
 	opts := []broker.Option{
-		broker.WithHost(o.host),
+		broker.WithHost(cmp.Or(o.host, "localhost")),
 		broker.WithPort(o.port),
 		broker.WithAdvertise(o.advertise),
 		broker.WithPublished(o.published),

@@ -3,6 +3,7 @@
 package listen
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -26,7 +27,7 @@ func Open(host string, port int, flag string) ([]net.Listener, error) {
 	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
 		bind = "" // both families
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(bind, strconv.Itoa(port)))
+	l, err := open("tcp", net.JoinHostPort(bind, strconv.Itoa(port)))
 	if err != nil {
 		return nil, explain(err, host, port, flag)
 	}
@@ -37,12 +38,12 @@ func Open(host string, port int, flag string) ([]net.Listener, error) {
 // IPv6, on ::1.
 func loopback(port int, flag string) ([]net.Listener, error) {
 	for try := 0; ; try++ {
-		l4, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		l4, err := open("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			return nil, explain(err, "127.0.0.1", port, flag)
 		}
 		got := l4.Addr().(*net.TCPAddr).Port
-		l6, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(got)))
+		l6, err := open("tcp6", net.JoinHostPort("::1", strconv.Itoa(got)))
 		switch {
 		case err == nil:
 			return []net.Listener{l4, l6}, nil
@@ -54,6 +55,14 @@ func loopback(port int, flag string) ([]net.Listener, error) {
 		}
 		_ = l4.Close() // the free IPv4 port is taken in IPv6: try another
 	}
+}
+
+// open listens with plain TCP: a socket that could speak Multipath TCP, Go's
+// default, costs the kernel twice as much, and Kafka's clients never ask for it.
+func open(network, address string) (net.Listener, error) {
+	var c net.ListenConfig
+	c.SetMultipathTCP(false)
+	return c.Listen(context.Background(), network, address)
 }
 
 func explain(err error, host string, port int, flag string) error {

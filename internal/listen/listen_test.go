@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func open(t *testing.T, host string) []net.Listener {
+func listening(t *testing.T, host string) []net.Listener {
 	t.Helper()
 	listeners, err := Open(host, 0, "--port")
 	if err != nil {
@@ -24,7 +24,7 @@ func open(t *testing.T, host string) []net.Listener {
 func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
 func TestLoopbackIsBothFamiliesOnOnePort(t *testing.T) {
-	listeners := open(t, "")
+	listeners := listening(t, "")
 	if len(listeners) == 1 {
 		t.Skip("this machine has no IPv6")
 	}
@@ -42,7 +42,7 @@ func TestLoopbackIsBothFamiliesOnOnePort(t *testing.T) {
 }
 
 func TestTheUnspecifiedAddressIsReachedOverBothFamilies(t *testing.T) {
-	listeners := open(t, "0.0.0.0")
+	listeners := listening(t, "0.0.0.0")
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		c, err := net.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(port(listeners[0]))))
 		if err != nil {
@@ -56,14 +56,14 @@ func TestTheUnspecifiedAddressIsReachedOverBothFamilies(t *testing.T) {
 }
 
 func TestOneAddressIsNamedAsItIs(t *testing.T) {
-	listeners := open(t, "127.0.0.1")
+	listeners := listening(t, "127.0.0.1")
 	if got := Local(listeners); got != listeners[0].Addr().String() {
 		t.Errorf("a client here uses %s, want %v", got, listeners[0].Addr())
 	}
 }
 
 func TestFailuresNameTheFlag(t *testing.T) {
-	taken := port(open(t, "127.0.0.1")[0])
+	taken := port(listening(t, "127.0.0.1")[0])
 	for _, c := range []struct {
 		host string
 		port int
