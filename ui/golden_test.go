@@ -35,10 +35,11 @@ func fixtures() map[string]struct {
 		{Name: "node.id", Value: "1", Source: "STATIC_BROKER_CONFIG", ReadOnly: true},
 		{Name: "ssl.key.password", Null: true, Source: "STATIC_BROKER_CONFIG", ReadOnly: true, Sensitive: true},
 	}
-	group := &groupView{ID: "billing", State: "Stable", Protocol: "range", Type: "consumer", Coordinator: 1, Epoch: -1, Lag: 14, Topics: []string{"orders"},
+	lags := draw([]point{{at, map[string]float64{"orders": 14}}})
+	group := &groupView{ID: "billing", Kind: classicKind, History: lags, State: "Stable", Protocol: "range", Type: "consumer", Coordinator: 1, Epoch: -1, Lag: 14, Topics: []string{"orders"},
 		Members: []memberRow{{ID: "reader-1", Client: "reader", Host: "172.18.0.4", Assigned: []assigned{{"orders", []int32{0, 1}}}}, {ID: "reader-2", Client: "reader", Host: "172.18.0.5"}},
 		Offsets: []offsetRow{{Topic: "orders", Partition: 0, Committed: 6, End: 20, Lag: 14, Member: "reader"}, {Topic: "orders", Partition: 1, Committed: -1, Lag: -1}}}
-	empty := &groupView{ID: "billing", State: "Empty", Epoch: -1}
+	empty := &groupView{ID: "billing", Kind: consumerKind, History: lags, State: "Empty", Epoch: -1}
 	messages := messagesView{Topic: "orders", Mode: "latest", Modes: modes, Partitions: []int32{0, 1, 2}, Partition: "all", Limit: 50, Limits: limits, Decode: "auto", Decodings: decodings,
 		Messages: []messageRow{record, tombstone, marker}, LookedAt: 3, Next: "?cursor=0%3A3"}
 	failed := messages
@@ -64,7 +65,7 @@ func fixtures() map[string]struct {
 		"messages-empty":  {"messages", "/topics/orders/messages", none},
 		"record":          {"record", "/topics/orders/p/2/o/17", recordView{Topic: "orders", Record: record, Decode: "auto", Decodings: decodings, Previous: 16, Next: -1, Batch: batch, Python: "print(1)"}},
 		"send":            {"send", "/topics/orders/send", sendView{"orders", []int32{0, 1, 2}}},
-		"groups":          {"groups", "/groups", groupsView{Total: 1, Rows: []groupRow{{ID: "billing", State: "Stable", Protocol: "range", Coordinator: 1, Members: 2, Topics: 1, Lag: 14}}}},
+		"groups":          {"groups", "/groups", groupsView{Total: 1, Rows: []groupRow{{ID: "billing", Kind: shareKind, State: "Stable", Protocol: "range", Coordinator: 1, Members: 2, Topics: 1, Lag: 14}}}},
 		"groups-empty":    {"groups", "/groups", groupsView{}},
 		"group":           {"group", "/groups/billing", group},
 		"group-empty":     {"group", "/groups/billing", empty},
@@ -73,7 +74,7 @@ func fixtures() map[string]struct {
 		"deletegroup":     {"deletegroup", "/groups/billing/delete", empty},
 		"brokers": {"brokers", "/brokers", brokersView{Controller: 1, Brokers: []brokerRow{{ID: 1, Address: "localhost:9092", Controller: true, Leads: 53, Replicas: 53}},
 			Dirs:    []dirRow{{Broker: 1, Path: "/memory", Topics: 3, Partitions: 53, Bytes: 1500, Total: -1, Usable: -1}},
-			Traffic: []metricRow{{Name: "minibroker_connections", Help: "Open client connections.", Value: 2}}, Requests: []metricRow{{Label: "Metadata", Value: 7}}}},
+			Traffic: []metricRow{{Name: "minibroker_connections", Help: "Open client connections.", Value: 2}}, Requests: []metricRow{{Label: "Metadata", Value: 7}}, Bytes: lags, Rates: lags}},
 		"broker":  {"broker", "/brokers/1", brokerView{1, "", configs}},
 		"problem": {"problem", "/nope", nil},
 	}

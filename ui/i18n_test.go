@@ -12,7 +12,7 @@ import (
 )
 
 // composed are the beginnings of keys that are put together when a page is made.
-var composed = []string{"export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem."}
+var composed = []string{"kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem."}
 
 func TestEveryTextIsInEveryLanguage(t *testing.T) {
 	want := slices.Sorted(maps.Keys(languages["en"].texts))

@@ -36,6 +36,7 @@ type site struct {
 	now       func() time.Time // the machine's clock: of streams and graphs
 	stop      context.Context  // ends with the server
 	streams   atomic.Int32     // open now
+	history   history
 }
 
 // newSite is the web UI of the cluster that c is a client of. b is nil for a
@@ -103,6 +104,8 @@ func (s *site) pages() http.Handler {
 	post("/groups/{group}/reset", "reset", s.resetForm, s.reset)
 	get("/groups/{group}/delete", "deletegroup", s.group)
 	post("/groups/{group}/delete", "deletegroup", s.group, s.deleteGroup)
+
+	post("/groups/{group}/forget", "deletegroup", s.group, s.forget)
 
 	get("/brokers", "brokers", s.brokers)
 	get("/brokers/{id}", "broker", s.brokerConfig)

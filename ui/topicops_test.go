@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
@@ -241,4 +243,49 @@ func TestTheTailShowsMessagesAsTheyCome(t *testing.T) {
 		}
 	}
 	t.Fatalf("the tail ended: %v", lines.Err())
+}
+
+func TestAGroupForgetsATopicAndShowsItsLagOverTime(t *testing.T) {
+	w := open(t, broker.WithTopic("log", 2, nil), broker.WithTopic("other", 1, nil))
+	if err := w.b.Produce("log", broker.Record{Value: []byte("v")}); err != nil {
+		t.Fatal(err)
+	}
+	o := kadm.Offsets{}
+	o.AddOffset("log", 0, 0, -1)
+	o.AddOffset("log", 1, 0, -1)
+	o.AddOffset("other", 0, 0, -1)
+	if _, err := kadm.NewClient(w.client()).CommitOffsets(context.Background(), "g", o); err != nil {
+		t.Fatal(err)
+	}
+	w.see("/groups/g", 200, "Lag by topic", `&#34;names&#34;:[&#34;log&#34;,&#34;other&#34;]`, "[1],[0]")
+	w.see("/groups/g/delete", 200, "Forget a topic")
+	w.refuse("/groups/g/forget", url.Values{"topic": {"log"}, "name": {"other"}}, 422, "The name typed is not “log”")
+	w.submit("/groups/g/forget", url.Values{"topic": {"log"}, "name": {"log"}}, "/groups/g?done=group.forgot")
+	if left := w.b.Committed("g"); len(left["log"]) != 0 || len(left["other"]) != 1 {
+		t.Errorf("the group still has %v, want only its offset of other", left)
+	}
+	w.refuse("/groups/g/forget", url.Values{"topic": {"log"}, "name": {"log"}}, 422, "has no offsets of this topic")
+}
+
+func TestGraphsRememberTheNewestAndShowRates(t *testing.T) {
+	var h history
+	start := time.Unix(1000, 0)
+	for i := range historyPoints + 10 {
+		h.note("lag", start.Add(time.Duration(i)*time.Second), map[string]float64{"a": float64(i)})
+	}
+	g := h.note("lag", start.Add((historyPoints+9)*time.Second+time.Millisecond), map[string]float64{"a": -1})
+	if len(g.Times) != historyPoints || *g.Values[0][historyPoints-1] != historyPoints+9 {
+		t.Errorf("the graph has %d points and ends with %v", len(g.Times), *g.Values[0][len(g.Times)-1])
+	}
+	h.rate("bytes", start, map[string]float64{"in": 100})
+	g = h.rate("bytes", start.Add(2*time.Second), map[string]float64{"in": 300, "out": 4})
+	if len(g.Times) != 1 || *g.Values[0][0] != 100 || *g.Values[1][0] != 2 {
+		t.Errorf("the rates are %+v", g)
+	}
+	for i := range 3 * historyKeys {
+		h.note(fmt.Sprint(i), start, nil)
+	}
+	if len(h.all) > historyKeys {
+		t.Errorf("%d graphs are remembered", len(h.all))
+	}
 }
