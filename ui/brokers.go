@@ -21,7 +21,9 @@ type brokersView struct {
 	Brokers    []brokerRow `json:"brokers"`
 	Dirs       []dirRow    `json:"log_dirs"`
 	Traffic    []metricRow `json:"traffic"`
-	Requests   []metricRow `json:"requests"` // by API, busiest first
+	Requests   []metricRow `json:"requests"`     // by API, busiest first
+	Bytes      *graph      `json:"bytes_rate"`   // a second
+	Rates      *graph      `json:"request_rate"` // a second, of the busiest APIs
 }
 
 type brokerRow struct {
@@ -130,6 +132,19 @@ func (s *site) measure(v *brokersView) error {
 			}
 		}
 	}
+	bytes, requests := map[string]float64{}, map[string]float64{}
+	for _, m := range v.Traffic {
+		switch m.Name {
+		case "minibroker_received_bytes_total":
+			bytes["in"] = m.Value
+		case "minibroker_sent_bytes_total":
+			bytes["out"] = m.Value
+		}
+	}
 	slices.SortStableFunc(v.Requests, func(a, b metricRow) int { return cmp.Compare(b.Value, a.Value) })
+	for _, m := range v.Requests[:min(len(v.Requests), historyLines)] {
+		requests[m.Label] = m.Value
+	}
+	v.Bytes, v.Rates = s.history.rate("bytes", s.now(), bytes), s.history.rate("requests", s.now(), requests)
 	return nil
 }

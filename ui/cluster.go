@@ -18,33 +18,38 @@ import (
 const clientID = "minibroker-ui"
 
 type cluster struct {
-	client *kgo.Client
-	admin  *kadm.Client
+	client  *kgo.Client
+	admin   *kadm.Client
+	seeds   []string
+	reached []kgo.Opt // how brokers are reached
 }
 
 // connect makes a client of the cluster at seeds. Nothing is dialled yet.
-func connect(seeds []string, opts ...kgo.Opt) (*cluster, error) {
-	opts = append([]kgo.Opt{
-		kgo.SeedBrokers(seeds...),
-		kgo.ClientID(clientID),
-		kgo.DisableClientMetrics(),
+func connect(seeds []string, reached ...kgo.Opt) (*cluster, error) {
+	c := &cluster{seeds: seeds, reached: reached}
+	client, err := c.another(
 		// A page shows what is, not what was seconds ago.
-		kgo.MetadataMinAge(10 * time.Millisecond),
+		kgo.MetadataMinAge(10*time.Millisecond),
 		// A record sent by hand is one request; a producer id would be noise.
 		kgo.DisableIdempotentWrite(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.RecordDeliveryTimeout(10 * time.Second),
+		kgo.RecordDeliveryTimeout(10*time.Second),
 		kgo.UnknownTopicRetries(1),
 		kgo.ProducerLinger(0),
-		kgo.ProducerBatchMaxBytes(64 << 20), // the broker says what is too large
-		kgo.BrokerMaxWriteBytes(96 << 20),
-		kgo.RetryTimeout(8 * time.Second),
-	}, opts...)
-	client, err := kgo.NewClient(opts...)
+		kgo.ProducerBatchMaxBytes(64<<20), // the broker says what is too large
+		kgo.BrokerMaxWriteBytes(96<<20),
+		kgo.RetryTimeout(8*time.Second),
+	)
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{client, kadm.NewClient(client)}, nil
+	c.client, c.admin = client, kadm.NewClient(client)
+	return c, nil
+}
+
+// another makes one more client of the same cluster.
+func (c *cluster) another(opts ...kgo.Opt) (*kgo.Client, error) {
+	return kgo.NewClient(slices.Concat([]kgo.Opt{kgo.SeedBrokers(c.seeds...), kgo.ClientID(clientID), kgo.DisableClientMetrics()}, c.reached, opts)...)
 }
 
 func (c *cluster) close() { c.client.Close() }

@@ -4,6 +4,7 @@ package ui
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -20,7 +21,7 @@ const (
 
 // decoded is a key, a value or a header's value.
 type decoded struct {
-	Kind  string `json:"kind"` // null, empty, text, json or hex
+	Kind  string `json:"kind"` // null, empty, or one of decodings but auto
 	Text  string `json:"text"`
 	Line  string `json:"-"`               // the start of it on one line
 	Bytes int    `json:"bytes"`           // of the whole
@@ -28,8 +29,17 @@ type decoded struct {
 	Wrong string `json:"wrong,omitempty"` // the form asked for that it does not have
 }
 
-// decode shows at most limit bytes of b, in the form asked for: auto, text,
-// json or hex. Auto takes JSON objects and arrays, then text, then hex.
+// decodings are the forms that a reader may force.
+var decodings = []string{"auto", "text", "json", "hex", "base64", "int", "float", "uuid", "msgpack", "cbor", "protobuf"}
+
+// binaries are the forms that take the whole of the bytes.
+var binaries = map[string]func([]byte) (string, bool){
+	"int": integer, "float": float, "uuid": uuid, "msgpack": messagePack, "cbor": cbor, "protobuf": protobuf,
+}
+
+// decode shows at most limit bytes of b, in the form asked for. Auto guesses:
+// JSON objects and arrays, then text, then what binary data tells of itself,
+// then hex.
 func decode(b []byte, form string, limit int) decoded {
 	d := decoded{Bytes: len(b)}
 	switch {
@@ -47,26 +57,37 @@ func decode(b []byte, form string, limit int) decoded {
 			shown = shown[:len(shown)-1] // not through the middle of a letter
 		}
 	}
-	switch form {
-	case "hex":
-		d.Kind = "hex"
-	case "text":
-		d.Kind = "text"
-	case "json":
-		d.Kind = "json"
-		if !json.Valid(b) {
-			d.Kind, d.Wrong = kindOf(shown), "json"
+	d.Kind = form
+	if form == "auto" {
+		d.Kind = guess(b, shown)
+	}
+	if read := binaries[d.Kind]; read != nil {
+		text, ok := "", false
+		if len(b) <= min(recordBytes, 16*limit) { // decoded, it may take many times its size
+			text, ok = read(b)
 		}
-	default:
-		d.Kind = kindOf(shown)
-		if first := bytes.TrimLeft(b, " \t\r\n"); d.Kind == "text" && len(first) > 0 && (first[0] == '{' || first[0] == '[') && json.Valid(b) {
-			d.Kind = "json"
+		if ok {
+			d.Cut = len(text) > 4*limit
+			if d.Cut {
+				text = text[:4*limit]
+			}
+			d.Text = visible(text)
+			d.Line = oneline(d.Text)
+			return d
 		}
+		d.Wrong, d.Kind = d.Kind, kindOf(shown)
+	}
+	if d.Kind == "json" && !json.Valid(b) {
+		d.Kind, d.Wrong = kindOf(shown), "json"
 	}
 	switch d.Kind {
 	case "hex":
 		d.Text = strings.TrimSuffix(hex.Dump(shown), "\n")
 		d.Line = spaced(shown[:min(len(shown), 24)])
+		return d
+	case "base64":
+		d.Text = base64.StdEncoding.EncodeToString(shown)
+		d.Line = oneline(d.Text)
 		return d
 	case "json":
 		var out bytes.Buffer
@@ -78,6 +99,38 @@ func decode(b []byte, form string, limit int) decoded {
 	d.Text = visible(string(shown))
 	d.Line = oneline(d.Text)
 	return d
+}
+
+// guess is the form of b, of which shown is the start. Numbers and small
+// messages look alike, so only what is marked as an id, or is a map, a list or
+// a message through and through, is taken for one.
+func guess(b, shown []byte) string {
+	if kindOf(shown) == "text" {
+		if first := bytes.TrimLeft(b, " \t\r\n"); len(first) > 0 && (first[0] == '{' || first[0] == '[') && json.Valid(b) {
+			return "json"
+		}
+		return "text"
+	}
+	if len(b) > recordBytes {
+		return "hex"
+	}
+	switch {
+	case isUUID(b):
+		return "uuid"
+	case len(b) == 4 || len(b) == 8:
+		return "int"
+	}
+	container := b[0]&0xf0 == 0x80 || b[0]&0xf0 == 0x90 || b[0] >= 0xdc && b[0] <= 0xdf
+	if _, ok := messagePack(b); ok && container {
+		return "msgpack"
+	}
+	if _, ok := cbor(b); ok && (b[0]>>5 == 4 || b[0]>>5 == 5 || b[0]>>5 == 6) {
+		return "cbor"
+	}
+	if _, ok := protobuf(b); ok {
+		return "protobuf"
+	}
+	return "hex"
 }
 
 // kindOf is text, unless b has bytes that no text has.

@@ -29,42 +29,52 @@ func fixtures() map[string]struct {
 		Headers: []headerRow{{"trace-id", decode([]byte{0xff, 1}, "auto", 100)}}}
 	tombstone := messageRow{Partition: 0, Offset: 18, Time: at, Key: decode([]byte{}, "auto", 100), Value: decode(nil, "auto", 100)}
 	marker := messageRow{Partition: 0, Offset: 19, Time: at, Control: "commit"}
+	batch := &batchView{Base: 15, Last: 17, Records: 3, Bytes: 214, LeaderEpoch: 2, CRC: 0xdeadbeef, Codec: "lz4", ProducerID: 1000, Sequence: 12, First: at, Newest: at, Raw: decode([]byte{0, 1}, "hex", 100)}
 	configs := []configRow{
 		{Name: "retention.ms", Value: "1234", Source: "DYNAMIC_TOPIC_CONFIG", Changed: true, Default: "604800000", Doc: "How long records are kept."},
 		{Name: "node.id", Value: "1", Source: "STATIC_BROKER_CONFIG", ReadOnly: true},
 		{Name: "ssl.key.password", Null: true, Source: "STATIC_BROKER_CONFIG", ReadOnly: true, Sensitive: true},
 	}
-	group := &groupView{ID: "billing", State: "Stable", Protocol: "range", Type: "consumer", Coordinator: 1, Epoch: -1, Lag: 14, Topics: []string{"orders"},
+	lags := draw([]point{{at, map[string]float64{"orders": 14}}})
+	group := &groupView{ID: "billing", Kind: classicKind, History: lags, State: "Stable", Protocol: "range", Type: "consumer", Coordinator: 1, Epoch: -1, Lag: 14, Topics: []string{"orders"},
 		Members: []memberRow{{ID: "reader-1", Client: "reader", Host: "172.18.0.4", Assigned: []assigned{{"orders", []int32{0, 1}}}}, {ID: "reader-2", Client: "reader", Host: "172.18.0.5"}},
 		Offsets: []offsetRow{{Topic: "orders", Partition: 0, Committed: 6, End: 20, Lag: 14, Member: "reader"}, {Topic: "orders", Partition: 1, Committed: -1, Lag: -1}}}
-	empty := &groupView{ID: "billing", State: "Empty", Epoch: -1}
-	messages := messagesView{Topic: "orders", Mode: "latest", Modes: modes, Partitions: []int32{0, 1, 2}, Chosen: -1, Limit: 50, Limits: limits, Decode: "auto", Decodings: decodings,
+	empty := &groupView{ID: "billing", Kind: consumerKind, History: lags, State: "Empty", Epoch: -1}
+	messages := messagesView{Topic: "orders", Mode: "latest", Modes: modes, Partitions: []int32{0, 1, 2}, Partition: "all", Limit: 50, Limits: limits, Decode: "auto", Decodings: decodings,
 		Messages: []messageRow{record, tombstone, marker}, LookedAt: 3, Next: "?cursor=0%3A3"}
+	failed := messages
+	failed.Filter, failed.Failed, failed.Why = "value.price > 3", 2, "no such key: price"
+	tailing := messages
+	tailing.Mode, tailing.Messages, tailing.Next = "tail", nil, ""
 	none := messages
 	none.Messages, none.LookedAt, none.Next = nil, 0, ""
 	return map[string]fixture{
 		"overview": {"overview", "/", overviewView{ClusterID: "Gh3IbuzmMXDWTw7cc6WrRA", Started: at, Brokers: 1, Controller: 1, Topics: 2, Internal: 1, Partitions: 53, Groups: 1, Active: 1,
 			Bootstrap: "localhost:9092", Listens: []string{"127.0.0.1:9092", "[::1]:9092"}, Snippets: snippets("localhost:9092")}},
-		"topics":         {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
-		"topics-empty":   {"topics", "/topics", topicsView{}},
-		"create":         {"create", "/create-topic", createView{[]string{"delete", "compact"}}},
-		"topic":          {"topic", "/topics/orders", topicView{topicRow: orders, ID: "abc", Cleanup: "delete", Retention: "604800000", Partition: []partitionRow{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, End: 5, Records: 5, Bytes: 70}, {Partition: 1, Leader: -1, Bytes: -1}}, Consumers: []topicGroup{{"billing", "Stable", 14}}}},
-		"config":         {"config", "/topics/orders/config", topicConfigView{"orders", "", configs}},
-		"delete":         {"delete", "/topics/orders/delete", deleteView{"orders", true, 12345}},
-		"messages":       {"messages", "/topics/orders/messages", messages},
-		"messages-empty": {"messages", "/topics/orders/messages", none},
-		"record":         {"record", "/topics/orders/p/2/o/17", recordView{"orders", record, "auto", decodings, 16, -1}},
-		"send":           {"send", "/topics/orders/send", sendView{"orders", []int32{0, 1, 2}}},
-		"groups":         {"groups", "/groups", groupsView{Total: 1, Rows: []groupRow{{ID: "billing", State: "Stable", Protocol: "range", Coordinator: 1, Members: 2, Topics: 1, Lag: 14}}}},
-		"groups-empty":   {"groups", "/groups", groupsView{}},
-		"group":          {"group", "/groups/billing", group},
-		"group-empty":    {"group", "/groups/billing", empty},
-		"reset":          {"reset", "/groups/billing/reset", resetView{empty, resetModes, []string{"orders"}, []move{{"orders", 0, 6, 0, false}, {"orders", 1, -1, 5, true}, {"orders", 2, 1, 3, false}, {"orders", 3, 1, 1, false}}, 3}},
-		"reset-active":   {"reset", "/groups/billing/reset", resetView{Group: group, Modes: resetModes, Topics: []string{"orders"}}},
-		"deletegroup":    {"deletegroup", "/groups/billing/delete", empty},
+		"topics":       {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
+		"topics-empty": {"topics", "/topics", topicsView{}},
+		"create":       {"create", "/create-topic", createView{[]string{"delete", "compact"}}},
+		"topic": {"topic", "/topics/orders", topicView{topicRow: orders, ID: "abc", Cleanup: "delete", Retention: "604800000", Partition: []partitionRow{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, End: 5, Records: 5, Bytes: 70}, {Partition: 1, Leader: -1, Bytes: -1}}, Consumers: []topicGroup{{"billing", "Stable", 14}},
+			Producers: []producerRow{{0, 1000, 2, 41, at, -1}, {0, 1001, 0, 3, at, 17}}}},
+		"manage":          {"manage", "/topics/orders/manage", manageView{"orders", true, []int32{0, 1, 2}, 12345}},
+		"config":          {"config", "/topics/orders/config", topicConfigView{"orders", "", configs}},
+		"delete":          {"delete", "/topics/orders/delete", deleteView{"orders", true, 12345}},
+		"messages":        {"messages", "/topics/orders/messages", messages},
+		"messages-filter": {"messages", "/topics/orders/messages", failed},
+		"messages-tail":   {"messages", "/topics/orders/messages?mode=tail", tailing},
+		"messages-empty":  {"messages", "/topics/orders/messages", none},
+		"record":          {"record", "/topics/orders/p/2/o/17", recordView{Topic: "orders", Record: record, Decode: "auto", Decodings: decodings, Previous: 16, Next: -1, Batch: batch, Python: "print(1)"}},
+		"send":            {"send", "/topics/orders/send", sendView{"orders", []int32{0, 1, 2}}},
+		"groups":          {"groups", "/groups", groupsView{Total: 1, Rows: []groupRow{{ID: "billing", Kind: shareKind, State: "Stable", Protocol: "range", Coordinator: 1, Members: 2, Topics: 1, Lag: 14}}}},
+		"groups-empty":    {"groups", "/groups", groupsView{}},
+		"group":           {"group", "/groups/billing", group},
+		"group-empty":     {"group", "/groups/billing", empty},
+		"reset":           {"reset", "/groups/billing/reset", resetView{empty, resetModes, []string{"orders"}, []move{{"orders", 0, 6, 0, false}, {"orders", 1, -1, 5, true}, {"orders", 2, 1, 3, false}, {"orders", 3, 1, 1, false}}, 3}},
+		"reset-active":    {"reset", "/groups/billing/reset", resetView{Group: group, Modes: resetModes, Topics: []string{"orders"}}},
+		"deletegroup":     {"deletegroup", "/groups/billing/delete", empty},
 		"brokers": {"brokers", "/brokers", brokersView{Controller: 1, Brokers: []brokerRow{{ID: 1, Address: "localhost:9092", Controller: true, Leads: 53, Replicas: 53}},
 			Dirs:    []dirRow{{Broker: 1, Path: "/memory", Topics: 3, Partitions: 53, Bytes: 1500, Total: -1, Usable: -1}},
-			Traffic: []metricRow{{Name: "minibroker_connections", Help: "Open client connections.", Value: 2}}, Requests: []metricRow{{Label: "Metadata", Value: 7}}}},
+			Traffic: []metricRow{{Name: "minibroker_connections", Help: "Open client connections.", Value: 2}}, Requests: []metricRow{{Label: "Metadata", Value: 7}}, Bytes: lags, Rates: lags}},
 		"broker":  {"broker", "/brokers/1", brokerView{1, "", configs}},
 		"problem": {"problem", "/nope", nil},
 	}

@@ -22,6 +22,7 @@ type groupsView struct {
 
 type groupRow struct {
 	ID          string `json:"id"`
+	Kind        string `json:"kind"` // Classic, Consumer, Share or Streams
 	State       string `json:"state"`
 	Protocol    string `json:"protocol"` // the assignor, of a group that has one
 	Type        string `json:"protocol_type"`
@@ -33,85 +34,29 @@ type groupRow struct {
 	lagOf map[string]int64 // by topic
 }
 
-// described is a group of any protocol, in the words of the classic one.
-type described struct {
-	state, protocol, kind string
-	coordinator           int32
-	epoch                 int32 // -1: the protocol has none to tell
-	members               []memberRow
-}
-
-// describe asks for groups. Those of the consumer protocol (KIP-848) answer
-// DescribeGroups with GROUP_ID_NOT_FOUND or as Dead, and have an API of their
-// own.
-func (s *site) describe(ctx context.Context, ids ...string) (map[string]described, error) {
-	found := make(map[string]described, len(ids))
-	if len(ids) == 0 {
-		return found, nil
-	}
-	classic, err := s.cluster.admin.DescribeGroups(ctx, ids...)
-	if err != nil && len(classic) == 0 {
-		return nil, err
-	}
-	var others []string
-	for _, g := range classic {
-		if g.Err != nil || g.State == "Dead" {
-			others = append(others, g.Group)
-			continue
-		}
-		d := described{state: g.State, protocol: g.Protocol, kind: g.ProtocolType, coordinator: g.Coordinator.NodeID, epoch: -1}
-		for _, m := range g.Members {
-			row := memberRow{ID: m.MemberID, Instance: text(m.InstanceID), Client: m.ClientID, Host: strings.TrimPrefix(m.ClientHost, "/")}
-			if a, ok := m.Assigned.AsConsumer(); ok {
-				for _, t := range a.Topics {
-					row.Assigned = append(row.Assigned, assigned{t.Topic, slices.Sorted(slices.Values(t.Partitions))})
-				}
-			}
-			d.members = append(d.members, row)
-		}
-		found[g.Group] = d
-	}
-	if len(others) == 0 {
-		return found, nil
-	}
-	newer, err := s.cluster.admin.DescribeConsumerGroups(ctx, others...)
-	if err != nil {
-		return found, nil // a cluster without that protocol: they are gone
-	}
-	for _, g := range newer {
-		if g.Err != nil {
-			continue
-		}
-		d := described{state: g.State, protocol: g.AssignorName, kind: "consumer", coordinator: g.Coordinator.NodeID, epoch: g.Epoch}
-		for _, m := range g.Members {
-			row := memberRow{ID: m.MemberID, Instance: text(m.InstanceID), Client: m.ClientID, Host: strings.TrimPrefix(m.ClientHost, "/")}
-			for topic, ps := range m.Assignment {
-				row.Assigned = append(row.Assigned, assigned{topic, slices.Sorted(maps.Keys(ps))})
-			}
-			d.members = append(d.members, row)
-		}
-		found[g.Group] = d
-	}
-	return found, nil
-}
-
 // groupRows are all groups with their lag, by name.
 func (s *site) groupRows(ctx context.Context) ([]groupRow, error) {
-	listed, err := s.cluster.admin.ListGroups(ctx)
-	if err != nil && len(listed) == 0 {
-		return nil, err
-	}
-	ids := listed.Groups()
-	found, err := s.describe(ctx, ids...)
+	listed, err := s.cluster.listGroups(ctx)
 	if err != nil {
 		return nil, err
 	}
-	committed := s.cluster.admin.FetchManyOffsets(ctx, ids...)
+	all := slices.SortedFunc(maps.Values(listed), func(a, b listedGroup) int { return strings.Compare(a.id, b.id) })
+	found, err := s.describe(ctx, all...)
+	if err != nil {
+		return nil, err
+	}
+	committed := s.committed(ctx, all...)
+	type at struct {
+		topic string
+		p     int32
+	}
+	seen := map[at]bool{}
 	asked := map[string][]int32{}
-	for _, g := range committed {
-		for topic, ps := range g.Fetched {
+	for _, topics := range committed {
+		for topic, ps := range topics {
 			for p := range ps {
-				if !slices.Contains(asked[topic], p) {
+				if !seen[at{topic, p}] {
+					seen[at{topic, p}] = true
 					asked[topic] = append(asked[topic], p)
 				}
 			}
@@ -121,27 +66,23 @@ func (s *site) groupRows(ctx context.Context) ([]groupRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]groupRow, 0, len(ids))
-	for _, id := range ids {
-		d, ok := found[id]
+	rows := make([]groupRow, 0, len(all))
+	for _, l := range all {
+		d, ok := found[l.id]
 		if !ok {
-			l := listed[id]
-			d = described{state: l.State, kind: l.ProtocolType, coordinator: l.Coordinator}
+			d = described{kind: l.kind, state: l.state, protocol: l.protocol, coordinator: l.coordinator}
 		}
-		row := groupRow{ID: id, State: d.state, Protocol: d.protocol, Type: d.kind, Coordinator: d.coordinator, Members: len(d.members), lagOf: map[string]int64{}}
-		for topic, ps := range committed[id].Fetched {
+		row := groupRow{ID: l.id, Kind: d.kind, State: d.state, Protocol: d.assignor, Type: d.protocol, Coordinator: d.coordinator, Members: len(d.members), lagOf: map[string]int64{}}
+		for topic, ps := range committed[l.id] {
 			for p, o := range ps {
-				if o.Err == nil && o.At >= 0 {
-					lag := max(0, ends[topic][p]-o.At)
-					row.lagOf[topic] += lag
-					row.Lag += lag
-				}
+				lag := max(0, ends[topic][p]-o.at)
+				row.lagOf[topic] += lag
+				row.Lag += lag
 			}
 		}
 		row.Topics = len(row.lagOf)
 		rows = append(rows, row)
 	}
-	slices.SortFunc(rows, func(a, b groupRow) int { return strings.Compare(a.ID, b.ID) })
 	return rows, nil
 }
 
@@ -158,6 +99,7 @@ func (s *site) groups(r *http.Request) (any, error) {
 
 type groupView struct {
 	ID          string      `json:"id"`
+	Kind        string      `json:"kind"`
 	State       string      `json:"state"`
 	Protocol    string      `json:"protocol"`
 	Type        string      `json:"protocol_type"`
@@ -167,7 +109,11 @@ type groupView struct {
 	Offsets     []offsetRow `json:"offsets"`
 	Lag         int64       `json:"lag"`
 	Topics      []string    `json:"topics"`
+	History     *graph      `json:"lag_history"` // by topic
 }
+
+// Share says whether the group is one of KIP-932: its offsets have APIs of their own.
+func (g groupView) Share() bool { return g.Kind == shareKind }
 
 // Active says whether members are there, so that offsets are theirs to move.
 func (g groupView) Active() bool { return len(g.Members) > 0 }
@@ -214,14 +160,15 @@ func (s *site) group(r *http.Request) (any, error) {
 }
 
 func (s *site) groupOf(ctx context.Context, id string) (*groupView, error) {
-	listed, err := s.cluster.admin.ListGroups(ctx)
-	if err != nil && len(listed) == 0 {
+	listed, err := s.cluster.listGroups(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if _, ok := listed[id]; !ok {
+	l, ok := listed[id]
+	if !ok {
 		return nil, kerr.GroupIDNotFound
 	}
-	found, err := s.describe(ctx, id)
+	found, err := s.describe(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -229,12 +176,9 @@ func (s *site) groupOf(ctx context.Context, id string) (*groupView, error) {
 	if !ok {
 		return nil, kerr.GroupIDNotFound
 	}
-	v := &groupView{ID: id, State: d.state, Protocol: d.protocol, Type: d.kind, Coordinator: d.coordinator, Epoch: d.epoch,
+	v := &groupView{ID: id, Kind: d.kind, State: d.state, Protocol: d.assignor, Type: d.protocol, Coordinator: d.coordinator, Epoch: d.epoch,
 		Members: d.members, Offsets: []offsetRow{}}
-	committed, err := s.cluster.admin.FetchOffsets(ctx, id)
-	if err != nil {
-		return nil, err
-	}
+	committed := s.committed(ctx, l)[id]
 	reader := map[string]map[int32]string{}
 	asked := map[string][]int32{}
 	ask := func(topic string, p int32) {
@@ -253,7 +197,11 @@ func (s *site) groupOf(ctx context.Context, id string) (*groupView, error) {
 			}
 		}
 	}
-	committed.Each(func(o kadm.OffsetResponse) { ask(o.Topic, o.Partition) })
+	for topic, ps := range committed {
+		for p := range ps {
+			ask(topic, p)
+		}
+	}
 	starts, err := s.cluster.offsets(ctx, atStart, asked)
 	if err != nil {
 		return nil, err
@@ -262,14 +210,16 @@ func (s *site) groupOf(ctx context.Context, id string) (*groupView, error) {
 	if err != nil {
 		return nil, err
 	}
+	lags := map[string]float64{}
 	for topic, ps := range asked {
 		v.Topics = append(v.Topics, topic)
 		for _, p := range ps {
 			row := offsetRow{Topic: topic, Partition: p, Committed: -1, Start: starts[topic][p], End: ends[topic][p], Lag: -1, Member: reader[topic][p]}
-			if o, ok := committed.Lookup(topic, p); ok && o.Err == nil && o.At >= 0 {
-				row.Committed, row.Metadata = o.At, o.Metadata
+			if o, ok := committed[topic][p]; ok {
+				row.Committed, row.Metadata = o.at, o.metadata
 				row.Lag = max(0, row.End-row.Committed)
 				v.Lag += row.Lag
+				lags[topic] += float64(row.Lag)
 			}
 			v.Offsets = append(v.Offsets, row)
 		}
@@ -281,7 +231,47 @@ func (s *site) groupOf(ctx context.Context, id string) (*groupView, error) {
 		}
 		return int(a.Partition - b.Partition)
 	})
+	v.History = s.history.note("lag "+id, s.now(), lags)
 	return v, nil
+}
+
+// forget deletes a group's offsets of a topic: as if it had never read it.
+func (s *site) forget(r *http.Request) (string, error) {
+	ctx, id, topic := r.Context(), r.PathValue("group"), r.Form.Get("topic")
+	if r.Form.Get("name") != topic || topic == "" {
+		return "", say(http.StatusUnprocessableEntity, "problem.name.typed", visible(topic))
+	}
+	g, err := s.groupOf(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if g.Share() {
+		deleted, err := s.cluster.admin.DeleteShareGroupOffsets(ctx, id, topic)
+		if err == nil {
+			err = deleted.Error()
+		}
+		if err != nil {
+			return "", refused(err, "")
+		}
+		return groupPath(id) + "?done=group.forgot", nil
+	}
+	set := kadm.TopicsSet{}
+	for _, o := range g.Offsets {
+		if o.Topic == topic && o.Committed >= 0 {
+			set.Add(topic, o.Partition)
+		}
+	}
+	if len(set) == 0 {
+		return "", say(http.StatusUnprocessableEntity, "problem.offsets.none")
+	}
+	deleted, err := s.cluster.admin.DeleteOffsets(ctx, id, set)
+	if err == nil {
+		err = deleted.Error()
+	}
+	if err != nil {
+		return "", refused(err, "")
+	}
+	return groupPath(id) + "?done=group.forgot", nil
 }
 
 func (s *site) deleteGroup(r *http.Request) (string, error) {

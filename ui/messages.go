@@ -29,10 +29,8 @@ const (
 )
 
 // modes are the ways to say which records: forward from somewhere, or the last
-// ones up to somewhere.
-var modes = []string{"latest", "earliest", "from-offset", "to-offset", "from-time", "to-time"}
-
-var decodings = []string{"auto", "text", "json", "hex"}
+// ones up to somewhere, or those to come.
+var modes = []string{"latest", "earliest", "from-offset", "to-offset", "from-time", "to-time", "tail"}
 
 var limits = []int{20, 50, 100, 200}
 
@@ -41,7 +39,7 @@ type messagesView struct {
 	Mode       string       `json:"mode"`
 	Modes      []string     `json:"modes"`
 	Partitions []int32      `json:"partitions"`
-	Chosen     int32        `json:"partition"` // -1: all
+	Partition  string       `json:"partition"` // "all", or some as "0,2"
 	Offset     string       `json:"offset"`
 	Time       string       `json:"time"`
 	Limit      int          `json:"limit"`
@@ -49,10 +47,21 @@ type messagesView struct {
 	Decode     string       `json:"decode"`
 	Decodings  []string     `json:"-"`
 	Search     string       `json:"search"`
+	Filter     string       `json:"filter"`
+	Failed     int          `json:"filter_failed"`        // messages that the filter could not judge
+	Why        string       `json:"filter_why,omitempty"` // it could not judge the first of them
 	LookedAt   int          `json:"looked_at"`
 	Messages   []messageRow `json:"messages"`
 	Next       string       `json:"next"` // query of the next page; empty: there is none
+	Query      string       `json:"-"`    // of this page, without its cursor
+
+	metadata *kmsg.MetadataResponseTopic
+	chosen   []int32
+	at       time.Time // of Time
 }
+
+// Formats are the kinds of files that the messages can be taken along in.
+func (v messagesView) Formats() []string { return exportFormats }
 
 // Backward says whether the page lists the newest first.
 func (v messagesView) Backward() bool { return backward(v.Mode) }
@@ -74,61 +83,99 @@ type headerRow struct {
 	Value decoded `json:"value"`
 }
 
-func (s *site) messages(r *http.Request) (any, error) {
-	ctx, f := r.Context(), r.Form
-	t, err := s.cluster.one(ctx, r.PathValue("topic"))
+// queryFields are the fields of a page's address that say what it shows.
+var queryFields = []string{"mode", "partition", "offset", "time", "zone", "limit", "decode", "q", "filter"}
+
+// query reads what a page is to show.
+func (s *site) query(r *http.Request) (messagesView, *filter, error) {
+	f := r.Form
+	v := messagesView{Topic: r.PathValue("topic"), Mode: cmp.Or(f.Get("mode"), modes[0]), Modes: modes, Partition: cmp.Or(strings.TrimSpace(f.Get("partition")), "all"),
+		Offset: strings.TrimSpace(f.Get("offset")), Time: f.Get("time"), Limit: 50, Limits: limits, Decode: cmp.Or(f.Get("decode"), decodings[0]), Decodings: decodings,
+		Search: f.Get("q"), Filter: strings.TrimSpace(f.Get("filter")), Messages: []messageRow{}}
+	q := url.Values{}
+	for _, field := range queryFields {
+		if f.Get(field) != "" {
+			q.Set(field, f.Get(field))
+		}
+	}
+	v.Query = q.Encode()
+	t, err := s.cluster.one(r.Context(), v.Topic)
 	if err != nil {
-		return nil, err
+		return v, nil, err
 	}
-	v := messagesView{Topic: *t.Topic, Mode: cmp.Or(f.Get("mode"), modes[0]), Modes: modes, Partitions: numbers(t), Chosen: -1,
-		Offset: f.Get("offset"), Time: f.Get("time"), Limit: 50, Limits: limits,
-		Decode: cmp.Or(f.Get("decode"), decodings[0]), Decodings: decodings, Search: f.Get("q"), Messages: []messageRow{}}
-	if !slices.Contains(modes, v.Mode) || !slices.Contains(decodings, v.Decode) {
-		return nil, say(http.StatusUnprocessableEntity, "problem.form")
-	}
+	v.metadata, v.Partitions = t, numbers(t)
 	if n, err := strconv.Atoi(f.Get("limit")); err == nil {
 		v.Limit = max(1, min(n, limits[len(limits)-1]))
 	}
-	chosen := t.Partitions
-	if p := f.Get("partition"); p != "" && p != "all" {
-		n, err := strconv.ParseInt(p, 10, 32)
-		i := slices.Index(v.Partitions, int32(n))
-		if err != nil || i < 0 {
-			return nil, say(http.StatusUnprocessableEntity, "problem.partition", p)
-		}
-		v.Chosen, chosen = int32(n), t.Partitions[i:i+1]
+	if !slices.Contains(modes, v.Mode) || !slices.Contains(decodings, v.Decode) {
+		v.Mode, v.Decode = modes[0], decodings[0]
+		return v, nil, say(http.StatusUnprocessableEntity, "problem.form")
 	}
-	spans, err := s.spans(ctx, t, chosen, &v, f.Get("zone"), f.Get("cursor"))
+	if v.chosen, err = pick(v.Partitions, v.Partition); err != nil {
+		return v, nil, err
+	}
+	switch v.Mode {
+	case "from-offset", "to-offset":
+		if at, err := strconv.ParseInt(v.Offset, 10, 64); err != nil || at < 0 {
+			return v, nil, say(http.StatusUnprocessableEntity, "problem.offset")
+		}
+	case "from-time", "to-time":
+		if v.at, err = readTime(v.Time, f.Get("zone")); err != nil {
+			return v, nil, err
+		}
+	}
+	fl, err := newFilter(v.Search, v.Filter)
+	return v, fl, err
+}
+
+func (s *site) messages(r *http.Request) (any, error) {
+	v, f, err := s.query(r)
+	if v.metadata == nil {
+		return nil, err
+	}
+	if err != nil || v.Mode == "tail" {
+		return v, err // the form stays as it was filled in
+	}
+	records, err := s.find(r, &v, f)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.fill(ctx, t, spans, &v); err != nil {
-		return nil, err
-	}
-	if next := cursorOf(spans, v.Backward()); next != "" {
-		q := url.Values{"cursor": {next}}
-		for _, field := range []string{"mode", "partition", "offset", "time", "zone", "limit", "decode", "q"} {
-			if f.Get(field) != "" {
-				q.Set(field, f.Get(field))
-			}
-		}
-		v.Next = "?" + q.Encode()
+	for _, record := range records {
+		v.Messages = append(v.Messages, rowOf(record, v.Decode, previewBytes))
 	}
 	return v, nil
+}
+
+// find reads a page of messages, and leaves in v how to go on.
+func (s *site) find(r *http.Request, v *messagesView, f *filter) ([]*kgo.Record, error) {
+	spans, err := s.spans(r.Context(), v, r.Form.Get("cursor"))
+	if err != nil {
+		return nil, err
+	}
+	records, err := s.fill(r.Context(), spans, v, f)
+	if err != nil {
+		return nil, err
+	}
+	v.Failed, v.Why = f.Failed, f.Why
+	if next := cursorOf(spans, v.Backward()); next != "" {
+		v.Next = "?" + url.Values{"cursor": {next}}.Encode()
+		if v.Query != "" {
+			v.Next += "&" + v.Query
+		}
+	}
+	return records, nil
 }
 
 // span is what is still to be read of a partition: offsets from lo to before hi.
 type span struct {
 	partition, leader int32
 	lo, hi            int64
+	committed         bool // leave out what aborted transactions wrote
 }
 
 // spans finds what to read of each partition.
-func (s *site) spans(ctx context.Context, t *kmsg.MetadataResponseTopic, chosen []kmsg.MetadataResponseTopicPartition, v *messagesView, zone, cursor string) ([]*span, error) {
-	asked := map[string][]int32{}
-	for _, p := range chosen {
-		asked[*t.Topic] = append(asked[*t.Topic], p.Partition)
-	}
+func (s *site) spans(ctx context.Context, v *messagesView, cursor string) ([]*span, error) {
+	asked := map[string][]int32{v.Topic: v.chosen}
 	starts, err := s.cluster.offsets(ctx, atStart, asked)
 	if err != nil {
 		return nil, err
@@ -140,17 +187,10 @@ func (s *site) spans(ctx context.Context, t *kmsg.MetadataResponseTopic, chosen 
 	bound := func(int32) (int64, bool) { return 0, false }
 	switch v.Mode {
 	case "from-offset", "to-offset":
-		at, err := strconv.ParseInt(strings.TrimSpace(v.Offset), 10, 64)
-		if err != nil || at < 0 {
-			return nil, say(http.StatusUnprocessableEntity, "problem.offset")
-		}
+		at, _ := strconv.ParseInt(v.Offset, 10, 64) // query has seen that it is one
 		bound = func(int32) (int64, bool) { return at, true }
 	case "from-time", "to-time":
-		at, err := readTime(v.Time, zone)
-		if err != nil {
-			return nil, err
-		}
-		ms := at.UnixMilli()
+		ms := v.at.UnixMilli()
 		if v.Mode == "to-time" {
 			ms++ // records of that very millisecond are in
 		}
@@ -158,12 +198,15 @@ func (s *site) spans(ctx context.Context, t *kmsg.MetadataResponseTopic, chosen 
 		if err != nil {
 			return nil, err
 		}
-		bound = func(p int32) (int64, bool) { o, ok := found[*t.Topic][p]; return o, ok }
+		bound = func(p int32) (int64, bool) { o, ok := found[v.Topic][p]; return o, ok }
 	}
 	places := readCursor(cursor)
 	var all []*span
-	for _, p := range chosen {
-		sp := &span{p.Partition, p.Leader, starts[*t.Topic][p.Partition], ends[*t.Topic][p.Partition]}
+	for _, p := range v.metadata.Partitions {
+		if !slices.Contains(v.chosen, p.Partition) {
+			continue
+		}
+		sp := &span{partition: p.Partition, leader: p.Leader, lo: starts[v.Topic][p.Partition], hi: ends[v.Topic][p.Partition]}
 		b, known := bound(p.Partition)
 		switch v.Mode {
 		case "from-offset":
@@ -243,11 +286,12 @@ func cursorOf(spans []*span, backward bool) string {
 
 // fill reads the spans, merges the partitions by time, takes a page of records,
 // and leaves in the spans what is still to be read.
-func (s *site) fill(ctx context.Context, t *kmsg.MetadataResponseTopic, spans []*span, v *messagesView) error {
+func (s *site) fill(ctx context.Context, spans []*span, v *messagesView, f *filter) ([]*kgo.Record, error) {
 	window := v.Limit
-	if v.Search != "" {
-		window = searchWindow
+	if f.Set() {
+		window = max(window, searchWindow)
 	}
+	t := v.metadata
 	type source struct {
 		records []*kgo.Record // still to be taken, in the order of the page
 		reached int64         // where the next page begins when all are taken
@@ -263,12 +307,13 @@ func (s *site) fill(ctx context.Context, t *kmsg.MetadataResponseTopic, spans []
 			read, sources[i].reached, err = s.cluster.read(ctx, t, *sp, window)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		v.LookedAt += len(read)
-		sources[i].records = slices.DeleteFunc(read, func(r *kgo.Record) bool { return !contains(r, v.Search) })
+		sources[i].records = slices.DeleteFunc(read, func(r *kgo.Record) bool { return !f.takes(ctx, r) })
 	}
-	for len(v.Messages) < v.Limit {
+	var page []*kgo.Record
+	for len(page) < v.Limit {
 		best := -1
 		for i := range sources {
 			if len(sources[i].records) == 0 {
@@ -288,7 +333,7 @@ func (s *site) fill(ctx context.Context, t *kmsg.MetadataResponseTopic, spans []
 		}
 		record := sources[best].records[0]
 		sources[best].records = sources[best].records[1:]
-		v.Messages = append(v.Messages, rowOf(record, v.Decode, previewBytes))
+		page = append(page, record)
 		if v.Backward() {
 			spans[best].hi = record.Offset
 		} else {
@@ -305,7 +350,7 @@ func (s *site) fill(ctx context.Context, t *kmsg.MetadataResponseTopic, spans []
 			sp.lo = max(sp.lo, sources[i].reached)
 		}
 	}
-	return nil
+	return page, nil
 }
 
 // contains says whether a record's key, value or headers have the text.
@@ -320,34 +365,54 @@ func contains(r *kgo.Record, search string) bool {
 	return slices.ContainsFunc(r.Headers, func(h kgo.RecordHeader) bool { return has(h.Key) || has(string(h.Value)) })
 }
 
+// fetch asks for the batches of a partition from sp.lo on. A nil answer has
+// nothing.
+func (c *cluster) fetch(ctx context.Context, t *kmsg.MetadataResponseTopic, sp span) (*kmsg.FetchResponseTopicPartition, error) {
+	req := kmsg.NewPtrFetchRequest()
+	req.ReplicaID, req.MaxBytes, req.SessionEpoch = -1, readBytes, -1
+	if sp.committed {
+		req.IsolationLevel = 1
+	}
+	rt := kmsg.NewFetchRequestTopic()
+	rt.Topic, rt.TopicID = *t.Topic, t.TopicID
+	rp := kmsg.NewFetchRequestTopicPartition()
+	rp.Partition, rp.FetchOffset, rp.CurrentLeaderEpoch = sp.partition, sp.lo, -1
+	rp.PartitionMaxBytes = 1 << 20
+	rt.Partitions = append(rt.Partitions, rp)
+	req.Topics = append(req.Topics, rt)
+	answer, err := c.client.Broker(int(sp.leader)).RetriableRequest(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	resp := answer.(*kmsg.FetchResponse)
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return nil, err
+	}
+	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
+		return nil, nil
+	}
+	return &resp.Topics[0].Partitions[0], nil
+}
+
 // read reads up to most records of a span, and says which offset it reached.
 // Markers of transactions are records, too: an offset that holds one is no gap.
 func (c *cluster) read(ctx context.Context, t *kmsg.MetadataResponseTopic, sp span, most int) (records []*kgo.Record, reached int64, err error) {
+	isolation := kgo.ReadUncommitted()
+	if sp.committed {
+		isolation = kgo.ReadCommitted()
+	}
 	reached = sp.lo
 	for size := 0; reached < sp.hi && len(records) < most && size < readBytes; {
-		req := kmsg.NewPtrFetchRequest()
-		req.ReplicaID, req.MaxBytes, req.SessionEpoch = -1, readBytes, -1
-		rt := kmsg.NewFetchRequestTopic()
-		rt.Topic, rt.TopicID = *t.Topic, t.TopicID
-		rp := kmsg.NewFetchRequestTopicPartition()
-		rp.Partition, rp.FetchOffset, rp.CurrentLeaderEpoch = sp.partition, reached, -1
-		rp.PartitionMaxBytes = 1 << 20
-		rt.Partitions = append(rt.Partitions, rp)
-		req.Topics = append(req.Topics, rt)
-		answer, err := c.client.Broker(int(sp.leader)).RetriableRequest(ctx, req)
+		sp.lo = reached
+		part, err := c.fetch(ctx, t, sp)
 		if err != nil {
 			return nil, 0, err
 		}
-		resp := answer.(*kmsg.FetchResponse)
-		if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
-			return nil, 0, err
-		}
-		if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
+		if part == nil {
 			return records, reached, nil
 		}
-		part := &resp.Topics[0].Partitions[0]
 		fetched, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
-			KeepControlRecords: true, Offset: reached, Topic: *t.Topic, Partition: sp.partition,
+			KeepControlRecords: true, IsolationLevel: isolation, Offset: reached, Topic: *t.Topic, Partition: sp.partition,
 		}, part, kgo.DefaultDecompressor(), nil)
 		if fetched.Err != nil && len(fetched.Records) == 0 {
 			return nil, 0, fetched.Err
@@ -376,7 +441,7 @@ func (c *cluster) read(ctx context.Context, t *kmsg.MetadataResponseTopic, sp sp
 func (c *cluster) readBack(ctx context.Context, t *kmsg.MetadataResponseTopic, sp span, most int) ([]*kgo.Record, int64, error) {
 	for window := int64(most); ; window = max(1, window/8) {
 		from := max(sp.lo, sp.hi-window)
-		records, reached, err := c.read(ctx, t, span{sp.partition, sp.leader, from, sp.hi}, int(window))
+		records, reached, err := c.read(ctx, t, span{partition: sp.partition, leader: sp.leader, lo: from, hi: sp.hi}, int(window))
 		if err != nil || reached >= sp.hi || window == 1 {
 			return records, from, err
 		}
@@ -405,45 +470,60 @@ type recordView struct {
 	Decodings []string   `json:"-"`
 	Previous  int64      `json:"previous"` // -1: the first
 	Next      int64      `json:"next"`     // -1: the last
+	Batch     *batchView `json:"batch"`    // null: of a format before v2
+	Python    string     `json:"python"`   // a program that reads this record
 }
 
 func (s *site) record(r *http.Request) (any, error) {
+	t, record, all, err := s.recordAt(r, r.PathValue("partition"), r.PathValue("offset"))
+	if err != nil {
+		return nil, err
+	}
+	view := recordView{Topic: *t.Topic, Decode: cmp.Or(r.Form.Get("decode"), decodings[0]), Decodings: decodings, Previous: -1, Next: -1}
+	view.Record = rowOf(record, view.Decode, recordBytes)
+	if record.Offset > all.lo {
+		view.Previous = record.Offset - 1
+	}
+	if record.Offset+1 < all.hi {
+		view.Next = record.Offset + 1
+	}
+	all.lo = record.Offset
+	if view.Batch, err = s.cluster.batch(r.Context(), t, all); err != nil {
+		return nil, err
+	}
+	view.Python = pythonOne(*t.Topic, record, s.bootstrapFor(r))
+	return view, nil
+}
+
+// recordAt reads one record, and says what span its partition has.
+func (s *site) recordAt(r *http.Request, partition, offset string) (*kmsg.MetadataResponseTopic, *kgo.Record, span, error) {
 	ctx := r.Context()
 	t, err := s.cluster.one(ctx, r.PathValue("topic"))
 	if err != nil {
-		return nil, err
+		return nil, nil, span{}, err
 	}
-	p, err1 := strconv.ParseInt(r.PathValue("partition"), 10, 32)
-	o, err2 := strconv.ParseInt(r.PathValue("offset"), 10, 64)
+	p, err1 := strconv.ParseInt(partition, 10, 32)
+	o, err2 := strconv.ParseInt(offset, 10, 64)
 	i := slices.IndexFunc(t.Partitions, func(tp kmsg.MetadataResponseTopicPartition) bool { return int64(tp.Partition) == p })
-	missing := say(http.StatusNotFound, "problem.record.gone", r.PathValue("offset"), r.PathValue("partition"))
+	missing := say(http.StatusNotFound, "problem.record.gone", offset, partition)
 	if err1 != nil || err2 != nil || o < 0 || i < 0 {
-		return nil, missing
+		return nil, nil, span{}, missing
 	}
-	one := t.Partitions[i : i+1]
-	v := messagesView{Mode: "earliest"}
-	spans, err := s.spans(ctx, t, one, &v, "", "")
+	v := messagesView{Topic: *t.Topic, Mode: "earliest", metadata: t, chosen: []int32{int32(p)}}
+	spans, err := s.spans(ctx, &v, "")
 	if err != nil {
-		return nil, err
+		return nil, nil, span{}, err
 	}
 	all := *spans[0]
 	if o < all.lo || o >= all.hi {
-		return nil, missing
+		return nil, nil, span{}, missing
 	}
-	records, _, err := s.cluster.read(ctx, t, span{all.partition, all.leader, o, o + 1}, 1)
+	records, _, err := s.cluster.read(ctx, t, span{partition: all.partition, leader: all.leader, lo: o, hi: o + 1}, 1)
 	if err != nil {
-		return nil, err
+		return nil, nil, span{}, err
 	}
 	if len(records) == 0 {
-		return nil, missing
+		return nil, nil, span{}, missing
 	}
-	view := recordView{Topic: *t.Topic, Decode: cmp.Or(r.Form.Get("decode"), "auto"), Decodings: decodings, Previous: -1, Next: -1}
-	view.Record = rowOf(records[0], view.Decode, recordBytes)
-	if o > all.lo {
-		view.Previous = o - 1
-	}
-	if o+1 < all.hi {
-		view.Next = o + 1
-	}
-	return view, nil
+	return t, records[0], all, nil
 }

@@ -28,7 +28,7 @@ func (s *site) overview(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	groups, err := s.cluster.admin.ListGroups(r.Context())
+	groups, err := s.cluster.listGroups(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (s *site) overview(r *http.Request) (any, error) {
 		}
 	}
 	for _, g := range groups {
-		if g.State != "Empty" && g.State != "Dead" {
+		if g.state != "Empty" && g.state != "Dead" {
 			v.Active++
 		}
 	}

@@ -38,7 +38,7 @@ func open(t *testing.T, opts ...broker.Option) *browser {
 	t.Cleanup(c.close)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(b.Metrics())
-	return &browser{t, (&site{cluster: c, broker: b, metrics: registry, started: b.Now()}).pages(), b, map[string]string{}}
+	return &browser{t, newSite(c, b, registry, Options{}, t.Context()).pages(), b, map[string]string{}}
 }
 
 func (w *browser) do(method, path string, form url.Values) *httptest.ResponseRecorder {
@@ -418,4 +418,8 @@ func TestEachPageHasAJSONTwin(t *testing.T) {
 	}
 	w.see("/api/v1/topics/nope", 404, `"code":"UNKNOWN_TOPIC_OR_PARTITION"`)
 	w.see("/api/v1/nope", 404, `"error"`)
+}
+
+func record(topic, key, value string) *kgo.Record {
+	return &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(value)}
 }

@@ -58,6 +58,7 @@ var advice = map[string]struct {
 	"NON_EMPTY_GROUP":              {"problem.group.members", http.StatusConflict},
 	"UNKNOWN_MEMBER_ID":            {"problem.group.members", http.StatusConflict},
 	"REBALANCE_IN_PROGRESS":        {"problem.group.members", http.StatusConflict},
+	"GROUP_SUBSCRIBED_TO_TOPIC":    {"problem.subscribed", http.StatusConflict},
 	"GROUP_ID_NOT_FOUND":           {"problem.group.unknown", http.StatusNotFound},
 	"INVALID_GROUP_ID":             {"problem.group.unknown", http.StatusNotFound},
 	"MESSAGE_TOO_LARGE":            {"problem.record.large", http.StatusRequestEntityTooLarge},

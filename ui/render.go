@@ -120,6 +120,7 @@ func functions(l *language) template.FuncMap {
 		"minus":   func(n int64) int64 { return -n },
 		"words":   func(p *problem) string { return l.text(p.Key, p.Args...) },
 		"tabs":    func(name, tab string) map[string]string { return map[string]string{"Name": name, "Tab": tab} },
+		"row":     func(topic string, m messageRow) map[string]any { return map[string]any{"Topic": topic, "Row": m} },
 		"rows":    func(f *frame, rows []configRow) map[string]any { return map[string]any{"Frame": f, "Rows": rows} },
 		"other": func() string {
 			if l.code == "en" {

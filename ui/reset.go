@@ -92,13 +92,9 @@ func (s *site) plan(r *http.Request, g *groupView) ([]move, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := numbers(t)
-	if p := r.Form.Get("partition"); p != "" && p != "all" {
-		n, err := strconv.ParseInt(p, 10, 32)
-		if err != nil || !slices.Contains(parts, int32(n)) {
-			return nil, say(http.StatusUnprocessableEntity, "problem.partition", p)
-		}
-		parts = []int32{int32(n)}
+	parts, err := pick(numbers(t), r.Form.Get("partition"))
+	if err != nil {
+		return nil, err
 	}
 	asked := map[string][]int32{topic: parts}
 	starts, err := s.cluster.offsets(ctx, atStart, asked)
@@ -185,6 +181,16 @@ func (s *site) reset(r *http.Request) (string, error) {
 		for p, o := range places {
 			offsets.AddOffset(topic, p, o, -1)
 		}
+	}
+	if g.Share() {
+		altered, err := s.cluster.admin.AlterShareGroupOffsets(r.Context(), id, offsets)
+		if err == nil {
+			err = altered.Error()
+		}
+		if err != nil {
+			return "", refused(err, "")
+		}
+		return groupPath(id) + "?done=group.reset", nil
 	}
 	committed, err := s.cluster.admin.CommitOffsets(r.Context(), id, offsets)
 	if err == nil {

@@ -16,18 +16,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"minibroker/broker"
 	"minibroker/internal/listen"
 )
-
-// Broker is what the HTTP port shows: a *broker.Broker.
-type Broker interface {
-	Addrs() []string
-	Bootstrap() string
-	ClusterID() string
-	Metrics() prometheus.Collector
-	Dialer() func(ctx context.Context, network, address string) (net.Conn, error)
-	Now() time.Time
-}
 
 // Options say what the HTTP port serves beside metrics and health.
 type Options struct {
@@ -41,7 +32,8 @@ type Server struct {
 	http      http.Server
 	ready     atomic.Bool
 	running   sync.WaitGroup
-	cluster   *cluster // nil without pages
+	stop      context.CancelFunc // of streams
+	cluster   *cluster           // nil without pages
 }
 
 // Listen opens the port as the broker opens its own: no host is both loopback
@@ -68,7 +60,7 @@ func (s *Server) Addrs() []string {
 func (s *Server) URL() string { return "http://" + listen.Local(s.listeners) + "/" }
 
 // Serve answers for b from now on, until Close. It does not wait.
-func (s *Server) Serve(b Broker, o Options, log *slog.Logger) error {
+func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		b.Metrics(),
@@ -83,7 +75,9 @@ func (s *Server) Serve(b Broker, o Options, log *slog.Logger) error {
 		if s.cluster, err = connect([]string{b.Bootstrap()}, kgo.Dialer(b.Dialer())); err != nil {
 			return err
 		}
-		pages = (&site{cluster: s.cluster, broker: b, metrics: registry, published: o.Published, started: b.Now()}).pages()
+		var stop context.Context
+		stop, s.stop = context.WithCancel(context.Background())
+		pages = newSite(s.cluster, b, registry, o, stop).pages()
 	}
 	s.http.Handler = handler(registry, s.ready.Load, pages)
 	// A client that sends half a request must not hold a connection for ever.
@@ -104,6 +98,9 @@ func (s *Server) Serve(b Broker, o Options, log *slog.Logger) error {
 // ends, and frees the port.
 func (s *Server) Close(ctx context.Context) error {
 	s.ready.Store(false)
+	if s.stop != nil {
+		s.stop()
+	}
 	err := s.http.Shutdown(ctx)
 	for _, l := range s.listeners { // of a server that never served
 		if closed := l.Close(); closed != nil && !errors.Is(closed, net.ErrClosed) {

@@ -10,24 +10,44 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"minibroker/broker"
+	"minibroker/internal/clock"
 )
 
 // patience is how long a page waits for the cluster.
 const patience = 15 * time.Second
 
-// maxForm is the largest form taken: a record of a megabyte, escaped.
-const maxForm = 4 << 20
+// maxForm is the largest form taken: a record of some megabytes, escaped, or a
+// file of records.
+const maxForm = 16 << 20
 
 // site is the web UI of one cluster.
 type site struct {
 	cluster   *cluster
-	broker    Broker
+	broker    *broker.Broker // nil: the cluster is somewhere else
 	metrics   prometheus.Gatherer
 	published string
 	started   time.Time
+	now       func() time.Time // the machine's clock: of streams and graphs
+	stop      context.Context  // ends with the server
+	streams   atomic.Int32     // open now
+	history   history
+}
+
+// newSite is the web UI of the cluster that c is a client of. b is nil for a
+// cluster that is not in this process. Its streams end with stop.
+func newSite(c *cluster, b *broker.Broker, metrics prometheus.Gatherer, o Options, stop context.Context) *site {
+	s := &site{cluster: c, broker: b, metrics: metrics, published: o.Published, now: clock.Real{}.Now, stop: stop}
+	s.started = s.now()
+	if b != nil {
+		s.started = b.Now()
+	}
+	return s
 }
 
 // view makes what a page shows from the request's path and form.
@@ -48,6 +68,10 @@ func (s *site) pages() http.Handler {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.act(w, r, template, form, c) })
 		mux.HandleFunc("POST /api/v1"+path, func(w http.ResponseWriter, r *http.Request) { s.actAndTell(w, r, c) })
 	}
+	feed := func(path string, f func(context.Context, *http.Request, *stream) error) {
+		mux.HandleFunc("GET "+path, s.feed(f))
+		mux.HandleFunc("GET /api/v1"+path, s.feed(f))
+	}
 	get("/{$}", "overview", s.overview)
 
 	get("/topics", "topics", s.topics)
@@ -59,10 +83,20 @@ func (s *site) pages() http.Handler {
 	get("/topics/{topic}/delete", "delete", s.deleteForm)
 	post("/topics/{topic}/delete", "delete", s.deleteForm, s.deleteTopic)
 
+	get("/topics/{topic}/manage", "manage", s.manage)
+	post("/topics/{topic}/partitions", "manage", s.manage, s.addPartitions)
+	post("/topics/{topic}/purge", "manage", s.manage, s.purge)
+	post("/topics/{topic}/clone", "manage", s.manage, s.clone)
+	post("/topics/{topic}/recreate", "manage", s.manage, s.recreate)
+
 	get("/topics/{topic}/messages", "messages", s.messages)
+	mux.HandleFunc("GET /topics/{topic}/export", s.export)
+	feed("/topics/{topic}/tail", s.tail)
 	get("/topics/{topic}/p/{partition}/o/{offset}", "record", s.record)
 	get("/topics/{topic}/send", "send", s.sendForm)
 	post("/topics/{topic}/send", "send", s.sendForm, s.send)
+
+	post("/topics/{topic}/p/{partition}/o/{offset}/again", "record", s.record, s.again)
 
 	get("/groups", "groups", s.groups)
 	get("/groups/{group}", "group", s.group)
@@ -70,6 +104,8 @@ func (s *site) pages() http.Handler {
 	post("/groups/{group}/reset", "reset", s.resetForm, s.reset)
 	get("/groups/{group}/delete", "deletegroup", s.group)
 	post("/groups/{group}/delete", "deletegroup", s.group, s.deleteGroup)
+
+	post("/groups/{group}/forget", "deletegroup", s.group, s.forget)
 
 	get("/brokers", "brokers", s.brokers)
 	get("/brokers/{id}", "broker", s.brokerConfig)
@@ -93,7 +129,11 @@ func prepare(w http.ResponseWriter, r *http.Request) (*http.Request, context.Can
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	r = r.WithContext(ctx)
-	if err := r.ParseForm(); err != nil {
+	parse := r.ParseForm
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		parse = func() error { return r.ParseMultipartForm(maxForm) }
+	}
+	if err := parse(); err != nil {
 		r.Form = url.Values{}
 		if errors.As(err, new(*http.MaxBytesError)) {
 			return r, cancel, say(http.StatusRequestEntityTooLarge, "problem.form.large")

@@ -151,6 +151,7 @@ type topicView struct {
 	Cleanup   string         `json:"cleanup_policy"`
 	Retention string         `json:"retention_ms"`
 	Partition []partitionRow `json:"partition"`
+	Producers []producerRow  `json:"producers"` // null: the cluster does not tell
 	Consumers []topicGroup   `json:"groups"`
 }
 
@@ -214,6 +215,7 @@ func (s *site) topic(r *http.Request) (any, error) {
 			v.Retention = c.Value
 		}
 	}
+	v.Producers = s.producers(ctx, name, numbers(t))
 	groups, err := s.groupRows(ctx)
 	if err != nil {
 		return nil, err

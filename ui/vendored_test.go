@@ -31,6 +31,9 @@ func TestVendoredScriptsAreTheOnesThatWerePublished(t *testing.T) {
 	if seen == 0 {
 		t.Error("nothing is listed")
 	}
+	if licence, err := staticFiles.ReadFile("static/uPlot.LICENSE.txt"); err != nil || !strings.Contains(string(licence), "MIT License") {
+		t.Errorf("uPlot's licence is missing: %v", err)
+	}
 	if licence, err := staticFiles.ReadFile("static/htmx.LICENSE.txt"); err != nil || !strings.Contains(string(licence), "Zero-Clause BSD") {
 		t.Errorf("htmx's licence is missing: %v", err)
 	}
