@@ -29,7 +29,8 @@ var mayImport = map[string][]string{
 	"internal/listen": {},
 	"internal/memnet": {"internal/clock"},
 	"broker/fault":    {},
-	"broker":          {"broker/fault", "internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
+	"broker/share":    {},
+	"broker":          {"broker/fault", "broker/share", "internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
 	"ui":              {"internal/listen", "broker", "broker/config", "protocol", "internal/clock"},
 	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock"},
 }
