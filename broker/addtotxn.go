@@ -21,7 +21,7 @@ func (b *Broker) handleAddPartitionsToTxn(r *request, req *kmsg.AddPartitionsToT
 		for i := range req.Transactions {
 			t := &req.Transactions[i]
 			done := kmsg.NewAddPartitionsToTxnResponseTransaction()
-			done.TransactionalID, done.Topics = t.TransactionalID, b.addPartitions4(t)
+			done.TransactionalID, done.Topics = t.TransactionalID, b.addPartitions4(r, t)
 			resp.Transactions = append(resp.Transactions, done)
 		}
 		return resp, nil
@@ -46,14 +46,22 @@ func (b *Broker) handleAddPartitionsToTxn(r *request, req *kmsg.AddPartitionsToT
 }
 
 // addPartitions4 answers for one transaction of v4 and above.
-func (b *Broker) addPartitions4(t *kmsg.AddPartitionsToTxnRequestTransaction) (topics []kmsg.AddPartitionsToTxnResponseTransactionTopic) {
-	results := b.addPartitionsToTxn(t, txn.V2)
+func (b *Broker) addPartitions4(r *request, t *kmsg.AddPartitionsToTxnRequestTransaction) (topics []kmsg.AddPartitionsToTxnResponseTransactionTopic) {
+	elsewhere := r.coordinates(transactionStateTopic, t.TransactionalID)
+	var results [][]*kerr.Error
+	if elsewhere == nil {
+		results = b.addPartitionsToTxn(t, txn.V2)
+	}
 	for i := range t.Topics {
 		done := kmsg.NewAddPartitionsToTxnResponseTransactionTopic()
 		done.Topic = t.Topics[i].Topic
 		for j, index := range t.Topics[i].Partitions {
+			err := elsewhere
+			if err == nil {
+				err = results[i][j]
+			}
 			p := kmsg.NewAddPartitionsToTxnResponseTransactionTopicPartition()
-			p.Partition, p.ErrorCode = index, codeOf(results[i][j])
+			p.Partition, p.ErrorCode = index, codeOf(err)
 			done.Partitions = append(done.Partitions, p)
 		}
 		topics = append(topics, done)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -51,9 +52,9 @@ type surroundings struct {
 	relayed bool
 }
 
-// newAdvertiser reads --advertise and --published; both may be empty. Its
-// errors are one line for people, that names the fix.
-func newAdvertiser(rules, published string) (*advertiser, error) {
+// newAdvertiser reads --advertise and --published, for so many brokers; both may
+// be empty. Its errors are one line for people, that names the fix.
+func newAdvertiser(rules, published string, brokers int) (*advertiser, error) {
 	a := &advertiser{look: lookAround, clock: clock.Real{}, log: slog.New(slog.DiscardHandler)}
 	var err error
 	if a.rules, err = parseRules(rules); err != nil {
@@ -62,7 +63,31 @@ func newAdvertiser(rules, published string) (*advertiser, error) {
 	if a.published, err = parsePublished(published); err != nil {
 		return nil, err
 	}
+	for _, r := range a.rules {
+		if err := r.to.roomFor(brokers, "--advertise"); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.published.roomFor(brokers, "--published"); err != nil {
+		return nil, err
+	}
 	return a, nil
+}
+
+// roomFor says whether the ports from e on are enough for so many brokers.
+func (e endpoint) roomFor(brokers int, flag string) error {
+	if e.port != 0 && int(e.port)+brokers-1 > 65535 {
+		return fmt.Errorf("%s %s: %d brokers have the ports from %d on, and the last is 65535: use a lower one", flag, e, brokers, e.port)
+	}
+	return nil
+}
+
+// of is where n is, if the first broker is at e: each broker has the next port.
+func (e endpoint) of(n *node) endpoint {
+	if e.port != 0 && n != nil {
+		e.port += uint16(n.place)
+	}
+	return e
 }
 
 // begin gives a its broker's clock and log. It is called before the first
@@ -90,34 +115,35 @@ const (
 	byListener                 // a network without IP
 )
 
-// decide is addressFor with the reason. There is one node per listener, so the
-// port dialled is the node's own.
-func (a *advertiser) decide(p peer, _ *node) (endpoint, because) {
+// decide is addressFor with the reason. All brokers are told at the host at which
+// the client reached one of them, each with its own port: the one dialled, for
+// the broker that was reached.
+func (a *advertiser) decide(p peer, n *node) (endpoint, because) {
 	to, why := endpoint{}, byRule
 	if r := match(a.rules, p.remote.Addr()); r != nil {
-		to = r.to
+		to = r.to.of(n)
 	}
 	if to.host == "" && p.serverName != "" {
 		to, why = endpoint{host: p.serverName}, byName
 	}
 	if to.host == "" {
-		to, why = a.auto(p)
+		to, why = a.auto(p, n)
 	}
-	if to.port == 0 {
+	if to.port == 0 && (n == nil || p.node == nil || p.node == n) {
 		to.port = p.local.Port()
 	}
 	if to.port == 0 {
-		to.port = listenerAddress(p.listener).port
+		to.port = n.address(p).port
 	}
 	return to, why
 }
 
 // auto is the address that the client is known to reach: the one that it used.
-func (a *advertiser) auto(p peer) (endpoint, because) {
+func (a *advertiser) auto(p peer, n *node) (endpoint, because) {
 	local, remote := p.local.Addr(), p.remote.Addr()
 	switch {
 	case !local.IsValid():
-		return listenerAddress(p.listener), byListener
+		return n.address(p), byListener
 	case local.IsLoopback():
 		// The literal, ::1 as well: what "localhost" means is up to each
 		// resolver, and every client takes a bare ::1 as a host.
@@ -127,7 +153,7 @@ func (a *advertiser) auto(p peer) (endpoint, because) {
 		through := s.throughPublishedPort(local, remote)
 		switch {
 		case a.published.host != "" && (through || !s.reachesDirectly(remote)):
-			return a.published, byPublished
+			return a.published.of(n), byPublished
 		case through:
 			return endpoint{host: "localhost"}, byGateway
 		}

@@ -115,7 +115,7 @@ func TestEachClientIsToldTheAddressThatItCanReach(t *testing.T) {
 			rules: "fe80::/64=broker:1", peer: socket("[fe80::1%eth0]:9092", "[fe80::2%eth0]:50000"), host: "broker", port: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, err := newAdvertiser(c.rules, c.published)
+			a, err := newAdvertiser(c.rules, c.published, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -153,7 +153,7 @@ func (fakeAddr) Network() string  { return "memory" }
 func (a fakeAddr) String() string { return string(a) }
 
 func TestOnANetworkWithoutIPTheListenersNameIsTold(t *testing.T) {
-	a, err := newAdvertiser("", "")
+	a, err := newAdvertiser("", "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestOnANetworkWithoutIPTheListenersNameIsTold(t *testing.T) {
 	if host, port := a.addressFor(peer{}, nil); host != "localhost" || port != 9092 {
 		t.Errorf("with no listener: told %s port %d", host, port)
 	}
-	a, err = newAdvertiser("10.0.0.0/8=broker:1,*=other", "")
+	a, err = newAdvertiser("10.0.0.0/8=broker:1,*=other", "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestOnANetworkWithoutIPTheListenersNameIsTold(t *testing.T) {
 
 func TestRoutesAreReadAgainAfterASecond(t *testing.T) {
 	c := clock.NewVirtual(time.Unix(1000, 0))
-	a, err := newAdvertiser("", "")
+	a, err := newAdvertiser("", "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestAdvertiseErrorsNameTheFix(t *testing.T) {
 		"10.0.0.0/8=a=b:1":                "'=' cannot be in a host name",
 		"::/0=a:1,fe80::1%eth0=localhost": "is never used",
 	} {
-		_, err := newAdvertiser(rules, "")
+		_, err := newAdvertiser(rules, "", 1)
 		switch {
 		case err == nil:
 			t.Errorf("--advertise %s was accepted", rules)
@@ -256,12 +256,12 @@ func TestAdvertiseErrorsNameTheFix(t *testing.T) {
 		"::1", "[::1]", "[::1]:9092", "fd00::/8=[fd00::1]:9092, 10.0.0.0/8 = auto", "192.168.1.7=a:1,192.168.1.0/24=b:2,*=auto",
 		"0.0.0.0/0=a:1,::/0=b:1,*=c:1", "host_1.example-2.org:1", "[fd00::7]=a:1",
 	} {
-		if _, err := newAdvertiser(rules, ""); err != nil {
+		if _, err := newAdvertiser(rules, "", 1); err != nil {
 			t.Errorf("--advertise %s was refused: %v", rules, err)
 		}
 	}
 	for _, published := range []string{"0.0.0.0:19092", "19092", ":19092", "localhost:x", "10.0.0.0/8=a:1"} {
-		if _, err := newAdvertiser("", published); err == nil || !strings.HasPrefix(err.Error(), "--published ") {
+		if _, err := newAdvertiser("", published, 1); err == nil || !strings.HasPrefix(err.Error(), "--published ") {
 			t.Errorf("--published %s: the error is %v", published, err)
 		}
 	}
@@ -272,7 +272,7 @@ func FuzzAdvertise(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		a, err := newAdvertiser(text, "")
+		a, err := newAdvertiser(text, "", 1)
 		if err != nil {
 			return
 		}

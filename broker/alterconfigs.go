@@ -91,7 +91,7 @@ func (b *Broker) alter(n *node, a *alteration, twice bool) *apiError {
 				return err
 			}
 		}
-		return b.setBrokerConfigs(a.validateOnly, func(old *config.Broker) (*config.Broker, *config.Error) {
+		return b.setBrokerConfigs(n, a.name == "", a.validateOnly, func(old *config.Broker) (*config.Broker, *config.Error) {
 			if a.replace {
 				return old.Replace(a.name == "", a.ops)
 			}

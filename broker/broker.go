@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,15 +18,15 @@ import (
 	"minibroker/internal/listen"
 )
 
-// Broker is a running cluster of one broker. Its methods may be called from
-// any goroutine.
+// Broker is a running cluster: of one broker, or of several with [WithBrokers].
+// Its methods may be called from any goroutine.
 type Broker struct {
 	clock     clock.Clock
 	log       *slog.Logger // of what belongs to no part; the parts have theirs in loggers
 	loggers   *loggers
 	random    *random
 	clusterID string
-	node      *node
+	nodes     []*node // the logical brokers, by id
 
 	config      atomic.Pointer[config.Broker]
 	groupConfig atomic.Pointer[group.Config] // read from config
@@ -38,26 +37,26 @@ type Broker struct {
 	advertiser  *advertiser
 	webPort     int // to name to browsers; 0: none
 
-	fetchSessions *fetchSessions
-	janitor       janitor
-	transactions  transactions
-	quotas        quotas
-	scram         scramUsers
-	telemetry     telemetry
-	producerIDs   atomic.Int64 // given out so far
-	observers     observers
-	changes       changes
-	faults        faults
-	transcript    *transcript // nil: not kept
-	test          TB          // that Start was called by; else nil
+	replication  replication
+	janitor      janitor
+	transactions transactions
+	quotas       quotas
+	scram        scramUsers
+	telemetry    telemetry
+	producerIDs  atomic.Int64 // given out so far
+	observers    observers
+	changes      changes
+	faults       faults
+	transcript   *transcript // nil: not kept
+	test         TB          // that Start was called by; else nil
 
 	// What Reset goes back to.
 	seeds   []TopicSpec
 	started *config.Broker
 	metrics metrics
 
-	listeners []net.Listener
-	memory    *memoryNetwork // for Dialer, among the listeners or not
+	doors     sync.Mutex    // held to start and stop brokers; the first of all locks
+	dialed    atomic.Uint64 // by Dialer
 	conns     connSet
 	closing   chan struct{} // closed by Close, before anything else stops
 	closeOnce sync.Once
@@ -101,27 +100,26 @@ func New(opts ...Option) (*Broker, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	cfg, err := config.NewBroker(o.configs)
+	nodes, err := newNodes(&o)
 	if err != nil {
 		return nil, err
 	}
-	me, err := newNode(cfg)
-	if err != nil {
-		return nil, err
-	}
-	adv, err := newAdvertiser(o.advertise, o.published)
+	cfg := nodes[0].started
+	adv, err := newAdvertiser(o.advertise, o.published, len(nodes))
 	if err != nil {
 		return nil, err
 	}
 	b := &Broker{
 		clock:      o.clock,
 		random:     newRandom(o.seed),
-		node:       me,
+		nodes:      nodes,
 		advertiser: adv,
 		webPort:    o.webPort,
 		closing:    make(chan struct{}),
 	}
-	b.memory = newMemoryNetwork(b)
+	for _, n := range nodes {
+		n.memory = &memoryNetwork{memoryAddressOf(n, len(nodes))}
+	}
 	b.loggers = newLoggers(o.log)
 	b.log = b.loggers.named(rootLogger)
 	b.seeds, b.started = o.topics, cfg
@@ -133,33 +131,18 @@ func New(opts ...Option) (*Broker, error) {
 	}
 	b.clusterID = b.random.clusterID()
 	b.config.Store(cfg)
-	b.image.Store(newImage())
+	b.image.Store(newImage(nodes))
 	b.init()
 	for _, t := range o.topics {
 		if err := b.createSeed(t); err != nil {
 			return nil, err
 		}
 	}
-	if o.memory {
-		o.listeners = append(o.listeners, b.memory)
+	if err := b.open(&o); err != nil {
+		return nil, err
 	}
-	if len(o.listeners) == 0 {
-		host := o.host
-		if host == "" && o.port == 0 {
-			// Clients ask Addr for a free port; none tries ::1 first, as for
-			// "localhost". A second listener costs as much as the rest of New.
-			host = "127.0.0.1"
-		}
-		o.listeners, err = listen.Open(host, o.port, "--port")
-		if err != nil {
-			return nil, err
-		}
-	}
-	b.listeners = o.listeners
-	for _, l := range b.listeners {
-		if l != b.memory { // nobody has to accept there
-			b.running.Go(func() { b.accept(l) })
-		}
+	for _, n := range b.nodes {
+		b.accepting(n)
 	}
 	return b, nil
 }
@@ -179,12 +162,12 @@ func Run(ctx context.Context, opts ...Option) (*Broker, error) {
 func (b *Broker) Close() error {
 	var errs []error
 	b.closeOnce.Do(func() {
+		b.doors.Lock() // whoever starts a broker now finds the cluster closed
 		close(b.closing)
-		for _, l := range b.listeners {
-			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-				errs = append(errs, err)
-			}
+		for _, n := range b.nodes {
+			errs = append(errs, closeAll(n.listeners))
 		}
+		b.doors.Unlock()
 		b.conns.closeAll()
 		b.janitor.stop() // it may be cleaning: that is waited for too
 		b.running.Wait()
@@ -195,20 +178,29 @@ func (b *Broker) Close() error {
 	return errors.Join(errs...)
 }
 
-// Addr is the first address that the broker listens on, as host:port.
+// Addr is the first address that the first broker listens on, as host:port.
 func (b *Broker) Addr() string { return b.Addrs()[0] }
 
-// Addrs are the addresses that the broker listens on, as host:port.
+// Addrs are the addresses that the brokers listen on, as host:port, the first
+// broker's first. Those of a stopped broker are among them: it listens there
+// again when it is started.
 func (b *Broker) Addrs() []string {
-	addrs := make([]string, len(b.listeners))
-	for i, l := range b.listeners {
-		addrs[i] = l.Addr().String()
+	var addrs []string
+	for _, n := range b.nodes {
+		addrs = append(addrs, n.addrs()...)
 	}
 	return addrs
 }
 
-// Bootstrap is what a client on this machine sets as bootstrap.servers.
-func (b *Broker) Bootstrap() string { return listen.Local(b.listeners) }
+// Bootstrap is what a client on this machine sets as bootstrap.servers: an
+// address of each broker.
+func (b *Broker) Bootstrap() string {
+	local := make([]string, len(b.nodes))
+	for i, n := range b.nodes {
+		local[i] = listen.Local(n.at)
+	}
+	return strings.Join(local, ",")
+}
 
 // ClusterID is the cluster's id: 22 characters, new for each broker.
 func (b *Broker) ClusterID() string { return b.clusterID }

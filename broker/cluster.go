@@ -26,21 +26,41 @@ func (b *Broker) handleDescribeCluster(r *request, req *kmsg.DescribeClusterRequ
 		resp.ControllerID = -1
 		return resp, nil
 	}
-	host, port := b.tell(r)
+	m := b.image.Load()
 	resp.ClusterID = b.clusterID
-	resp.ControllerID = r.node.id
-	me := kmsg.NewDescribeClusterResponseBroker()
-	me.NodeID, me.Host, me.Port, me.Rack = r.node.id, host, port, r.node.rack
-	resp.Brokers = append(resp.Brokers, me)
+	resp.ControllerID = m.controllerID(r.node)
+	for _, n := range m.registered {
+		fenced := !m.alive(n.id)
+		if fenced && !req.IncludeFencedBrokers {
+			continue
+		}
+		one := kmsg.NewDescribeClusterResponseBroker()
+		one.NodeID, one.Rack, one.IsFenced = n.id, n.rack, fenced
+		one.Host, one.Port = b.tell(r, n)
+		resp.Brokers = append(resp.Brokers, one)
+	}
 	if req.IncludeClusterAuthorizedOperations {
 		resp.ClusterAuthorizedOperations = clusterOperations
 	}
 	return resp, nil
 }
 
-// tell decides the address that this client is told and remembers that it was.
-func (b *Broker) tell(r *request) (host string, port int32) {
-	host, port = b.advertiser.addressFor(r.peer, r.node)
-	b.advertiser.told(r, host, port)
+// controllerID is the id that clients are told is the controller's: of a broker
+// that runs. Any of them takes a controller's requests (behaviour 20).
+func (m *image) controllerID(asked *node) int32 {
+	if len(m.live) > 0 {
+		return m.live[0].id
+	}
+	return asked.id
+}
+
+// tell decides at which address this client is told that n is. That it was told
+// is remembered where it could not but come back there: of the broker that it
+// has reached, and of its coordinator.
+func (b *Broker) tell(r *request, n *node) (host string, port int32) {
+	host, port = b.advertiser.addressFor(r.peer, n)
+	if n == r.node || r.key == keyFindCoordinator {
+		b.advertiser.told(r, host, port)
+	}
 	return host, port
 }

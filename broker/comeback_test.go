@@ -32,7 +32,7 @@ type stage struct {
 
 func newStage(t *testing.T, rules string) *stage {
 	t.Helper()
-	a, err := newAdvertiser(rules, "")
+	a, err := newAdvertiser(rules, "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,7 +404,7 @@ func TestTheAdviceFitsTheWayIn(t *testing.T) {
 
 // BenchmarkSawOnABusyConnection is what diagnosing costs a Produce or Fetch.
 func BenchmarkSawOnABusyConnection(b *testing.B) {
-	a, err := newAdvertiser("", "")
+	a, err := newAdvertiser("", "", 1)
 	if err != nil {
 		b.Fatal(err)
 	}

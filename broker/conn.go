@@ -24,8 +24,10 @@ type conn struct {
 	node   *node
 	nc     net.Conn
 	peer   peer
-	in     *bufio.Reader
-	out    answerWriter
+	// closing ends what waits for the client: its broker stops.
+	closing <-chan struct{}
+	in      *bufio.Reader
+	out     answerWriter
 
 	clientID string // of the newest request
 	// Named by the client in ApiVersions (KIP-511); empty if it did not.
@@ -42,6 +44,7 @@ type conn struct {
 // peer is what a broker can know of who connected and how.
 type peer struct {
 	local, remote netip.AddrPort // IPv4-mapped addresses are unmapped; invalid when the network has no IP
+	node          *node          // whom it reached
 	listener      net.Listener
 	serverName    string // SNI, once there is TLS
 }
@@ -53,8 +56,8 @@ func (c *conn) String() string {
 	return fmt.Sprintf("client %q from %s", c.clientID, c.nc.RemoteAddr())
 }
 
-// accept serves each connection of one listener on a goroutine of its own.
-func (b *Broker) accept(l net.Listener) {
+// accept serves each connection of one listener of n on a goroutine of its own.
+func (b *Broker) accept(n *node, l net.Listener) {
 	for {
 		nc, err := l.Accept()
 		if err != nil {
@@ -66,7 +69,7 @@ func (b *Broker) accept(l net.Listener) {
 			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 				continue
 			}
-			if errors.Is(err, net.ErrClosed) {
+			if errors.Is(err, net.ErrClosed) || b.conns.stopped(n) {
 				return
 			}
 			// Out of file descriptors, most likely: others may free some.
@@ -76,29 +79,29 @@ func (b *Broker) accept(l net.Listener) {
 			}
 			continue
 		}
-		if !b.connect(nc, l) {
+		if !b.connect(n, nc, l) {
 			_ = nc.Close()
 			return
 		}
 	}
 }
 
-// connect serves nc, which came in by l, on a goroutine of its own; false once
-// the broker is closing.
-func (b *Broker) connect(nc net.Conn, l net.Listener) bool {
+// connect serves nc, which came to n by l, on a goroutine of its own; false when
+// n is stopped.
+func (b *Broker) connect(n *node, nc net.Conn, l net.Listener) bool {
 	c := &conn{
 		broker: b,
-		node:   b.node,
+		node:   n,
 		nc:     nc,
-		peer:   newPeer(nc, l),
+		peer:   newPeer(n, nc, l),
 		in:     bufio.NewReaderSize(nc, 4096),
 		out:    answerWriter{w: nc},
 	}
 	return b.conns.add(c)
 }
 
-func newPeer(nc net.Conn, l net.Listener) peer {
-	return peer{local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()), listener: l}
+func newPeer(n *node, nc net.Conn, l net.Listener) peer {
+	return peer{node: n, local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()), listener: l}
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
@@ -201,13 +204,15 @@ type connSet struct {
 	closed bool
 }
 
-// add gives c its id and starts to serve it; false once closeAll was called.
+// add gives c its id and starts to serve it; false while its broker is stopped,
+// and once closeAll was called.
 func (s *connSet) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || c.node.down {
 		return false
 	}
+	c.closing = c.node.closing
 	if s.open == nil {
 		s.open = make(map[uint64]*conn)
 	}
@@ -237,4 +242,30 @@ func (s *connSet) closeAll() {
 	for _, c := range s.open {
 		_ = c.nc.Close()
 	}
+}
+
+// stop ends a broker's connections and lets no more of them begin.
+func (s *connSet) stop(n *node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.down = true
+	close(n.closing)
+	for _, c := range s.open {
+		if c.node == n {
+			_ = c.nc.Close()
+		}
+	}
+}
+
+func (s *connSet) stopped(n *node) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return n.down
+}
+
+// start lets a stopped broker's connections begin again.
+func (s *connSet) start(n *node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.down, n.closing = false, make(chan struct{})
 }

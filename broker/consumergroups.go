@@ -36,6 +36,12 @@ func (b *Broker) handleConsumerGroupDescribe(r *request, req *kmsg.ConsumerGroup
 	topics := b.lookupTopic()
 	for _, id := range req.Groups {
 		var d kmsg.ConsumerGroupDescribeResponseGroup
+		if err := r.coordinates(groupMetadataTopic, id); err != nil {
+			d.Default()
+			d.Group, d.ErrorCode, d.AuthorizedOperations = id, err.Code, notAsked
+			resp.Groups = append(resp.Groups, d)
+			continue
+		}
 		if !b.groups.peek(id, func(g *group.Group) { d = g.DescribeConsumer(topics) }) {
 			d = group.NewGroup(id, b.groups.config()).DescribeConsumer(topics)
 		}

@@ -50,12 +50,12 @@ func (b *Broker) describeResource(n *node, kind kmsg.ConfigResourceType, name st
 		return t.config.Describe(), nil
 	case kmsg.ConfigResourceTypeBroker:
 		if name == "" {
-			return b.config.Load().DescribeClusterDefaults(), nil
+			return n.config.Load().DescribeClusterDefaults(), nil
 		}
-		if err := checkBrokerName(n, "Broker", name, "1 or empty string"); err != nil {
+		if err := checkBrokerName(n, "Broker", name, strconv.Itoa(int(n.id))+" or empty string"); err != nil {
 			return nil, err
 		}
-		return b.config.Load().Describe(), nil
+		return n.config.Load().Describe(), nil
 	case kmsg.ConfigResourceTypeBrokerLogger:
 		return b.loggers.describe(n, name)
 	case kmsg.ConfigResourceTypeGroupConfig:

@@ -27,7 +27,7 @@ func (b *Broker) handleDescribeProducers(r *request, req *kmsg.DescribeProducers
 				p.ErrorCode, p.ErrorMessage = codeAndText(errUnknownTopicOrPartition)
 			case on == nil:
 				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
-			case on.leadership.Load().leader != r.node.id:
+			case !slices.Contains(on.leadership.Load().replicas, r.node.id):
 				p.ErrorCode = kerr.NotLeaderForPartition.Code
 			default:
 				p.ActiveProducers = on.activeProducers(now, expiry)

@@ -92,9 +92,13 @@ func describePartitions(t *topic, first int32, limit int) kmsg.DescribeTopicPart
 		p := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 		p.Partition, p.LeaderID, p.LeaderEpoch = int32(i), l.leader, l.leaderEpoch
 		p.Replicas, p.ISR = l.replicas, l.isr
-		// Replicas that left the ISR and have all committed records: they
-		// live in one process here and never leave it.
 		p.EligibleLeaderReplicas, p.LastKnownELR = []int32{}, []int32{}
+		if len(l.elr) > 0 {
+			p.EligibleLeaderReplicas = l.elr
+		}
+		if l.lastKnown > 0 {
+			p.LastKnownELR = []int32{l.lastKnown}
+		}
 		if l.leader < 0 {
 			p.ErrorCode = kerr.LeaderNotAvailable.Code
 		}

@@ -148,6 +148,8 @@ func (r *request) await(wake, due <-chan struct{}) (woken bool, err error) {
 		return true, nil
 	case <-due:
 		return false, nil
+	case <-r.closing:
+		return false, errClosing
 	case <-r.broker.closing:
 		return false, errClosing
 	}

@@ -1,16 +1,8 @@
 package broker
 
 import (
-	"slices"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
-)
-
-// Types of elections (KIP-460).
-const (
-	electPreferred int8 = 0
-	electUnclean   int8 = 1
 )
 
 // handleElectLeaders serves ElectLeaders v0-v2 (v1: unclean elections).
@@ -20,8 +12,12 @@ func (b *Broker) handleElectLeaders(r *request, req *kmsg.ElectLeadersRequest) (
 	if !known {
 		resp.ErrorCode = kerr.InvalidRequest.Code
 	}
-	b.controller.mu.Lock()
-	defer b.controller.mu.Unlock()
+	b.control(func() { b.electLeaders(req, resp, known) })
+	return resp, nil
+}
+
+// electLeaders needs controller.mu.
+func (b *Broker) electLeaders(req *kmsg.ElectLeadersRequest, resp *kmsg.ElectLeadersResponse, known bool) {
 	m := b.image.Load()
 	if req.Topics == nil {
 		if known {
@@ -38,7 +34,7 @@ func (b *Broker) handleElectLeaders(r *request, req *kmsg.ElectLeadersRequest) (
 				return true
 			})
 		}
-		return resp, nil
+		return
 	}
 	for i := range req.Topics {
 		asked := &req.Topics[i]
@@ -62,7 +58,6 @@ func (b *Broker) handleElectLeaders(r *request, req *kmsg.ElectLeadersRequest) (
 		}
 		resp.Topics = append(resp.Topics, answer)
 	}
-	return resp, nil
 }
 
 func elected(index int32, err *apiError) kmsg.ElectLeadersResponseTopicPartition {
@@ -79,31 +74,13 @@ var errElectionNotNeeded = fail(kerr.ElectionNotNeeded, "Leader election not nee
 // controller.mu.
 func (b *Broker) elect(p *partition, kind int8) *apiError {
 	l := p.leadership.Load()
-	next := *l
-	if kind == electPreferred {
-		preferred := l.replicas[0]
-		switch {
-		case l.leader == preferred:
-			return errElectionNotNeeded
-		case !b.alive(preferred) || !slices.Contains(l.isr, preferred):
-			return fail(kerr.PreferredLeaderNotAvailable, "The preferred leader was not available.")
-		}
-		next.leader = preferred
-	} else {
-		if l.leader >= 0 {
-			return errElectionNotNeeded
-		}
-		at := slices.IndexFunc(l.replicas, b.alive)
-		if at < 0 {
-			return fail(kerr.EligibleLeadersNotAvailable, "Eligible topic partition leaders are not available.")
-		}
-		next.leader, next.isr = l.replicas[at], l.replicas[at:at+1]
+	switch {
+	case kind == electPreferred && l.leader == l.replicas[0], kind == electUnclean && l.leader >= 0:
+		return errElectionNotNeeded
+	case b.change(p, *l, kind):
+		return nil
+	case kind == electPreferred:
+		return fail(kerr.PreferredLeaderNotAvailable, "The preferred leader was not available.")
 	}
-	next.leaderEpoch++
-	p.lead(&next)
-	b.controller.written()
-	return nil
+	return fail(kerr.EligibleLeadersNotAvailable, "Eligible topic partition leaders are not available.")
 }
-
-// alive says whether a broker of this id runs.
-func (b *Broker) alive(id int32) bool { return id == b.node.id }

@@ -168,7 +168,7 @@ func (fs *faults) change(f func(*faultsInUse)) {
 func (b *Broker) work(r *request, h protocol.Header, flexible bool) (kmsg.Response, error) {
 	in := b.faults.inUse.Load()
 	if in == nil {
-		return handlers[r.key](b, r)
+		return b.serve(r)
 	}
 	return in.work(b, r, h, flexible)
 }
@@ -218,6 +218,8 @@ func (u *faultsInUse) work(b *Broker, r *request, h protocol.Header, flexible bo
 			}
 			select {
 			case <-f.released:
+			case <-r.closing:
+				return nil, errClosing
 			case <-b.closing:
 				return nil, errClosing
 			}
@@ -228,7 +230,7 @@ func (u *faultsInUse) work(b *Broker, r *request, h protocol.Header, flexible bo
 	if failing != nil {
 		resp, err = b.failed(&failing.fault, r)
 	} else {
-		resp, err = handlers[r.key](b, r)
+		resp, err = b.serve(r)
 	}
 	if err != nil {
 		return resp, err

@@ -139,7 +139,7 @@ func TestAFeatureThatIsSwitchedOffIsNotFinalized(t *testing.T) {
 		}
 	}
 	levels := featureLevels{"share.version": 0}
-	if reason := refuseLevel(b.node, levels, "kraft.version", 1, 2); !strings.HasSuffix(reason, "Can't downgrade to a newer version.") {
+	if reason := refuseLevel(b.nodes[0], levels, "kraft.version", 1, 2); !strings.HasSuffix(reason, "Can't downgrade to a newer version.") {
 		t.Errorf("a downgrade upwards: %q", reason)
 	}
 }

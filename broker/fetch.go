@@ -102,6 +102,8 @@ type fetchResult struct {
 	divergesAfter int32
 	divergesAt    int64
 
+	preferred int32 // where the client should rather read (KIP-392); -1: here
+
 	first, count int // its part of fetch.slices
 	size         int // of those, in bytes
 }
@@ -183,7 +185,7 @@ func (b *Broker) handleFetch(r *request, req *kmsg.FetchRequest) (kmsg.Response,
 // enter finds out what to read: what the request names, or what its session
 // knows. No session is nil.
 func (f *fetch) enter() (*fetchSession, int16) {
-	req, sessions := f.req, f.broker.fetchSessions
+	req, sessions := f.req, f.node.fetchSessions.Load()
 	if req.SessionEpoch == firstFetchEpoch || req.SessionEpoch == noFetchSession {
 		if req.SessionID != 0 {
 			sessions.end(req.SessionID)
@@ -227,7 +229,7 @@ func (f *fetch) leave(s *fetchSession) (id int32, code int16) {
 	}
 	s = newFetchSession(req.Version >= 13, f.items, f.results)
 	slots := b.config.Load().Int("max.incremental.fetch.session.cache.slots")
-	if !b.fetchSessions.add(s, slots, b.nowMs(), b.random.positiveInt31) {
+	if !f.node.fetchSessions.Load().add(s, slots, b.nowMs(), b.random.positiveInt31) {
 		return 0, 0 // the client goes on with full fetches
 	}
 	return s.id, 0
@@ -335,7 +337,7 @@ func (f *fetch) read() {
 				t = m.topic(it.topic)
 			}
 		}
-		f.results = append(f.results, fetchResult{item: it, on: t.partition(it.index), highWatermark: -1, lastStable: -1, logStart: -1, first: len(f.slices)})
+		f.results = append(f.results, fetchResult{item: it, on: t.partition(it.index), highWatermark: -1, lastStable: -1, logStart: -1, preferred: -1, first: len(f.slices)})
 		r := &f.results[i]
 		switch {
 		case r.on != nil:
@@ -345,7 +347,7 @@ func (f *fetch) read() {
 		default:
 			r.code = kerr.UnknownTopicOrPartition.Code
 		}
-		if r.code != 0 || r.diverging {
+		if r.code != 0 || r.diverging || r.preferred >= 0 {
 			f.urgent = true
 		}
 		r.count = len(f.slices) - r.first
@@ -362,8 +364,12 @@ func (f *fetch) read() {
 func (f *fetch) readOne(r *fetchResult, maxBytes int, wholeFirst bool) int16 {
 	p, it := r.on, r.item
 	r.seen = p.moment()
+	high, stable, end := r.seen.highWatermark, r.seen.lastStable, p.log.EndOffset()
 	switch code := r.seen.leadership.check(f.node, it.leaderEpoch); {
 	case code == kerr.NotLeaderForPartition.Code && f.fromFollower(r.seen.leadership):
+		// What this replica has, and what of it the leader says is committed.
+		end = p.endOf(f.node.id)
+		high, stable = min(high, end), min(stable, end)
 	case code != 0:
 		return code
 	}
@@ -373,20 +379,23 @@ func (f *fetch) readOne(r *fetchResult, maxBytes int, wholeFirst bool) int16 {
 		return kerr.NotLeaderForPartition.Code
 	}
 	if it.fetchedEpoch >= 0 {
-		epoch, end := p.log.EndOffsetForEpoch(it.fetchedEpoch, r.seen.leadership.leaderEpoch)
-		if end < 0 || epoch < 0 || it.offset < p.log.StartOffset() {
+		epoch, epochEnd := p.log.EndOffsetForEpoch(it.fetchedEpoch, r.seen.leadership.leaderEpoch)
+		if epochEnd < 0 || epoch < 0 || it.offset < p.log.StartOffset() {
 			return kerr.OffsetOutOfRange.Code
 		}
-		if epoch < it.fetchedEpoch || end < it.offset {
-			r.diverging, r.divergesAfter, r.divergesAt = true, epoch, end
+		if epoch < it.fetchedEpoch || epochEnd < it.offset {
+			r.diverging, r.divergesAfter, r.divergesAt = true, epoch, epochEnd
 		}
 	}
 	start := p.log.StartOffset()
-	if !r.diverging && (it.offset < start || it.offset > p.log.EndOffset()) {
+	if !r.diverging && (it.offset < start || it.offset > end) {
 		return kerr.OffsetOutOfRange.Code
 	}
-	r.highWatermark, r.lastStable, r.logStart = r.seen.highWatermark, r.seen.lastStable, start
+	r.highWatermark, r.lastStable, r.logStart = high, stable, start
 	if r.diverging {
+		return 0
+	}
+	if r.preferred = f.preferredReplica(p, r.seen.leadership, it.offset); r.preferred >= 0 {
 		return 0
 	}
 	f.slices, r.size = p.log.Read(f.slices, it.offset, f.upTo(r), maxBytes, wholeFirst)
@@ -470,8 +479,11 @@ func (f *fetch) compose(r *request, sessionID int32) kmsg.Response {
 		if f.replica >= 0 {
 			continue // followers learn of leaders elsewhere
 		}
-		if host, port, ok := f.broker.endpoint(r, leader); ok && len(a.Brokers) == 0 {
-			a.Brokers = append(a.Brokers, kmsg.FetchResponseBroker{NodeID: leader, Host: host, Port: port, Rack: r.node.rack})
+		if leader < 0 || slices.ContainsFunc(a.Brokers, func(known kmsg.FetchResponseBroker) bool { return known.NodeID == leader }) {
+			continue
+		}
+		if n, host, port := f.broker.endpoint(r, leader); n != nil {
+			a.Brokers = append(a.Brokers, kmsg.FetchResponseBroker{NodeID: n.id, Host: host, Port: port, Rack: n.rack})
 		}
 	}
 	// What is left out of the answer has no records: the slices of the rest
@@ -489,6 +501,7 @@ func (f *fetch) told(r *fetchResult) kmsg.FetchResponseTopicPartition {
 	if f.req.IsolationLevel == readCommitted || r.on == nil {
 		p.AbortedTransactions = f.aborted(r)
 	}
+	p.PreferredReadReplica = r.preferred
 	if r.diverging && f.req.Version >= 12 {
 		p.DivergingEpoch.Epoch, p.DivergingEpoch.EndOffset = r.divergesAfter, r.divergesAt
 	}

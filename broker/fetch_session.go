@@ -298,7 +298,7 @@ func (f *fetchSession) told(used int32, results []fetchResult) (code int16) {
 // told says whether r has news for the client, and remembers it
 // (FetchSession.CachedPartition.maybeUpdateResponseData).
 func (p *sessionPartition) told(r *fetchResult) (news bool) {
-	news = r.size > 0 || r.code != 0 || r.diverging
+	news = r.size > 0 || r.code != 0 || r.diverging || r.preferred >= 0
 	if p.highWatermark != r.highWatermark {
 		p.highWatermark, news = r.highWatermark, true
 	}

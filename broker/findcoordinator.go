@@ -10,11 +10,10 @@ import (
 )
 
 // handleFindCoordinator serves FindCoordinator v0-v6 (v1: transactions, v4:
-// several keys, v6: share groups). Every group's and transaction's coordinator
-// is here, from the first request on; that makes its topic.
+// several keys, v6: share groups). The coordinator is the leader of the partition
+// that has the key's records; the first request makes its topic.
 func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
-	host, port := b.tell(r)
 	find := func(key string) (c kmsg.FindCoordinatorResponseCoordinator) {
 		c = kmsg.NewFindCoordinatorResponseCoordinator()
 		c.Key, c.NodeID, c.Port = key, -1, -1
@@ -23,8 +22,13 @@ func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequ
 		case err != nil:
 			c.ErrorCode, *c.ErrorMessage = err.code, err.message
 		default:
-			b.internalTopic(coordinatorTopics[req.CoordinatorType])
-			c.NodeID, c.Host, c.Port = r.node.id, host, port
+			n := nodeOf(b.image.Load().live, b.coordinatorOf(coordinatorTopics[req.CoordinatorType], key))
+			if n == nil {
+				c.ErrorCode, *c.ErrorMessage = kerr.CoordinatorNotAvailable.Code, errNoCoordinator.message
+				break
+			}
+			c.NodeID = n.id
+			c.Host, c.Port = b.tell(r, n)
 			if req.Version < 4 {
 				c.ErrorMessage = &noError
 			}

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker/group"
@@ -16,6 +15,9 @@ func (b *Broker) handleListGroups(r *request, req *kmsg.ListGroupsRequest) (kmsg
 	resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
 	filter := group.NewFilter(req.StatesFilter, req.TypesFilter)
 	for _, id := range b.groups.all() {
+		if r.coordinates(groupMetadataTopic, id) != nil {
+			continue
+		}
 		b.groups.peek(id, func(g *group.Group) {
 			if line := g.List(); filter.Match(line) {
 				resp.Groups = append(resp.Groups, line)
@@ -32,6 +34,12 @@ func (b *Broker) handleDescribeGroups(r *request, req *kmsg.DescribeGroupsReques
 	resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
 	for _, id := range req.Groups {
 		var d kmsg.DescribeGroupsResponseGroup
+		if err := r.coordinates(groupMetadataTopic, id); err != nil {
+			d.Default()
+			d.Group, d.ErrorCode, d.AuthorizedOperations = id, err.Code, notAsked
+			resp.Groups = append(resp.Groups, d)
+			continue
+		}
 		if !b.groups.peek(id, func(g *group.Group) { d = g.Describe(req.Version) }) {
 			d = group.NewGroup(id, b.groups.config()).Describe(req.Version)
 		}
@@ -55,11 +63,13 @@ func (b *Broker) handleDeleteGroups(r *request, req *kmsg.DeleteGroupsRequest) (
 		seen[id] = true
 		answer := kmsg.NewDeleteGroupsResponseGroup()
 		answer.Group = id
-		var err *kerr.Error
-		b.groups.with(id, func(g *group.Group, now time.Time) (eff group.Effects) {
-			err, eff = g.Delete(now)
-			return eff
-		})
+		err := r.coordinates(groupMetadataTopic, id)
+		if err == nil {
+			b.groups.with(id, func(g *group.Group, now time.Time) (eff group.Effects) {
+				err, eff = g.Delete(now)
+				return eff
+			})
+		}
 		if err != nil {
 			answer.ErrorCode = err.Code
 		}

@@ -40,6 +40,8 @@ func (r *request) awaitGroup(id string, f func(*group.Group, time.Time, *pending
 	select {
 	case resp := <-p.ch:
 		return resp, nil
+	case <-r.closing:
+		return nil, errClosing
 	case <-r.broker.closing:
 		return nil, errClosing
 	}

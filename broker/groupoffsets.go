@@ -3,6 +3,7 @@ package broker
 import (
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker/group"
@@ -29,7 +30,7 @@ func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (km
 	topics := b.lookupTopic()
 	if req.Version >= 8 {
 		for i := range req.Groups {
-			resp.Groups = append(resp.Groups, b.fetchOffsets(req, &req.Groups[i], topics))
+			resp.Groups = append(resp.Groups, b.fetchOffsets(r, req, &req.Groups[i], topics))
 		}
 		return resp, nil
 	}
@@ -41,7 +42,7 @@ func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (km
 	for i, t := range req.Topics {
 		one.Topics[i].Topic, one.Topics[i].Partitions = t.Topic, t.Partitions
 	}
-	answer := b.fetchOffsets(req, &one, topics)
+	answer := b.fetchOffsets(r, req, &one, topics)
 	resp.ErrorCode = answer.ErrorCode
 	for _, t := range answer.Topics {
 		old := kmsg.NewOffsetFetchResponseTopic()
@@ -57,7 +58,10 @@ func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (km
 }
 
 // fetchOffsets reads one group's offsets. A group that does not exist has none.
-func (b *Broker) fetchOffsets(all *kmsg.OffsetFetchRequest, req *kmsg.OffsetFetchRequestGroup, topics group.Lookup) (answer kmsg.OffsetFetchResponseGroup) {
+func (b *Broker) fetchOffsets(r *request, all *kmsg.OffsetFetchRequest, req *kmsg.OffsetFetchRequestGroup, topics group.Lookup) (answer kmsg.OffsetFetchResponseGroup) {
+	if err := r.coordinates(groupMetadataTopic, req.Group); err != nil {
+		return offsetsElsewhere(all.Version, req, err)
+	}
 	found := b.groups.peek(req.Group, func(g *group.Group) {
 		answer = g.FetchOffsets(all.Version, req, topics)
 		if all.RequireStable { // v7+
@@ -66,6 +70,27 @@ func (b *Broker) fetchOffsets(all *kmsg.OffsetFetchRequest, req *kmsg.OffsetFetc
 	})
 	if !found {
 		answer = group.NewGroup(req.Group, b.groups.config()).FetchOffsets(all.Version, req, topics)
+	}
+	return answer
+}
+
+// offsetsElsewhere is the answer for a group that another broker coordinates.
+// Before v2 there is no place for a group's error.
+func offsetsElsewhere(version int16, req *kmsg.OffsetFetchRequestGroup, err *kerr.Error) (answer kmsg.OffsetFetchResponseGroup) {
+	answer.Default()
+	answer.Group, answer.ErrorCode = req.Group, err.Code
+	if version >= 2 {
+		return answer
+	}
+	for _, t := range req.Topics {
+		at := kmsg.NewOffsetFetchResponseGroupTopic()
+		at.Topic = t.Topic
+		for _, index := range t.Partitions {
+			p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+			p.Partition, p.Offset, p.ErrorCode = index, -1, err.Code
+			at.Partitions = append(at.Partitions, p)
+		}
+		answer.Topics = append(answer.Topics, at)
 	}
 	return answer
 }

@@ -15,12 +15,34 @@ import (
 type image struct {
 	topics *btree.Map[string, *topic] // by name
 	ids    *btree.Map[string, *topic] // by the id's 16 bytes
+	// live is the brokers that run, registered those that belong to the
+	// cluster, running or not; both by id.
+	live, registered []*node
 	// version grows with each image.
 	version uint64
 }
 
-func newImage() *image {
-	return &image{topics: new(btree.Map[string, *topic]), ids: new(btree.Map[string, *topic]), version: 1}
+// newImage is a cluster of brokers that all run, without topics.
+func newImage(nodes []*node) *image {
+	return &image{topics: new(btree.Map[string, *topic]), ids: new(btree.Map[string, *topic]), live: nodes, registered: nodes, version: 1}
+}
+
+// next is the image after m, to be changed before anybody sees it.
+func (m *image) next() *image {
+	return &image{topics: m.topics.Copy(), ids: m.ids.Copy(), live: m.live, registered: m.registered, version: m.version + 1}
+}
+
+// alive says whether the broker of an id runs.
+func (m *image) alive(id int32) bool { return nodeOf(m.live, id) != nil }
+
+// nodeOf finds the broker of an id; nil if it is not among nodes.
+func nodeOf(nodes []*node, id int32) *node {
+	for _, n := range nodes {
+		if n.id == id {
+			return n
+		}
+	}
+	return nil
 }
 
 // topic is a topic in an image. It never changes either: another config or
@@ -60,6 +82,9 @@ type controller struct {
 	// configs are those of groups and client metrics subscriptions, by
 	// resourceKey.
 	configs map[string]map[string]string
+	// moved is the partitions of coordinators that another broker leads now:
+	// control tells the coordinators.
+	moved []*partition
 	// offset is that of the newest record that a metadata log would have.
 	offset atomic.Int64
 }
@@ -70,8 +95,7 @@ func (c *controller) written() { c.offset.Add(1) }
 // put publishes an image in which t stands, new or in place of the topic of
 // its name. It needs controller.mu.
 func (b *Broker) put(t *topic) {
-	old := b.image.Load()
-	m := &image{topics: old.topics.Copy(), ids: old.ids.Copy(), version: old.version + 1}
+	m := b.image.Load().next()
 	m.topics.Set(t.name, t)
 	m.ids.Set(string(t.id[:]), t)
 	b.image.Store(m)
@@ -81,8 +105,7 @@ func (b *Broker) put(t *topic) {
 
 // drop publishes an image without t. It needs controller.mu.
 func (b *Broker) drop(t *topic) {
-	old := b.image.Load()
-	m := &image{topics: old.topics.Copy(), ids: old.ids.Copy(), version: old.version + 1}
+	m := b.image.Load().next()
 	m.topics.Delete(t.name)
 	m.ids.Delete(string(t.id[:]))
 	b.image.Store(m)

@@ -16,10 +16,11 @@ const acceptRetry = 50 * time.Millisecond
 // init makes what New's options do not decide.
 func (b *Broker) init() {
 	b.features.Store(newestFeatures())
-	b.node.directory = b.random.newUUID()
+	for _, n := range b.nodes {
+		n.directory = b.random.newUUID()
+	}
 	b.advertiser.begin(b.clock, b.loggers.named(advertiserLogger))
 	b.janitor.b = b
-	b.fetchSessions = newFetchSessions()
 	b.groups = groups{b: b, byID: make(map[string]*groupState)}
 	b.transactions = transactions{b: b, since: b.nowMs(), byID: make(map[string]*transaction)}
 	b.readGroupConfig(b.config.Load())

@@ -22,6 +22,8 @@ func (b *Broker) handleDescribeTransactions(r *request, req *kmsg.DescribeTransa
 		switch {
 		case id == "":
 			state.ErrorCode = kerr.InvalidRequest.Code
+		case r.coordinates(transactionStateTopic, id) != nil:
+			state.ErrorCode = kerr.NotCoordinator.Code
 		case !b.transactions.with(id, false, func(x *transaction, _ int64) { state = x.m.Describe() }):
 			state.ErrorCode = kerr.TransactionalIDNotFound.Code
 		}
@@ -63,6 +65,9 @@ func (b *Broker) handleListTransactions(r *request, req *kmsg.ListTransactionsRe
 	}
 	now := b.nowMs()
 	for _, x := range b.transactions.all() {
+		if r.coordinates(transactionStateTopic, x.id) != nil {
+			continue
+		}
 		x.mu.Lock()
 		line, wanted := x.m.List(now, &f)
 		if x.gone {

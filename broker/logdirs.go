@@ -56,6 +56,9 @@ func (b *Broker) handleDescribeLogDirs(r *request, req *kmsg.DescribeLogDirsRequ
 			}
 			e := kmsg.NewDescribeLogDirsResponseDirTopicPartition()
 			e.Partition, e.Size = p.index, p.log.Size()
+			if p.leadership.Load().leader != r.node.id {
+				e.OffsetLag = max(0, p.highWatermark.Load()-p.endOf(r.node.id))
+			}
 			at := max(0, slices.Index(dirs, p.dirOf(dirs)))
 			found[at].Partitions = append(found[at].Partitions, e)
 		}

@@ -26,12 +26,16 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 	if refused := refuseMetadata(req, resp); refused {
 		return resp, nil
 	}
-	host, port := b.tell(r)
-	me := kmsg.NewMetadataResponseBroker()
-	me.NodeID, me.Host, me.Port, me.Rack = r.node.id, host, port, r.node.rack
-	resp.Brokers = append(resp.Brokers, me)
+	m := b.image.Load()
+	resp.Brokers = make([]kmsg.MetadataResponseBroker, 0, len(m.live))
+	for _, n := range m.live {
+		one := kmsg.NewMetadataResponseBroker()
+		one.NodeID, one.Rack = n.id, n.rack
+		one.Host, one.Port = b.tell(r, n)
+		resp.Brokers = append(resp.Brokers, one)
+	}
 	resp.ClusterID = &b.clusterID
-	resp.ControllerID = r.node.id
+	resp.ControllerID = m.controllerID(r.node)
 	if req.IncludeClusterAuthorizedOperations {
 		resp.AuthorizedOperations = clusterOperations
 	}
@@ -40,7 +44,6 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 		operations = topicOperations
 	}
 
-	m := b.image.Load()
 	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
 		resp.Topics = make([]kmsg.MetadataResponseTopic, 0, m.topics.Len())
 		m.topics.Scan(func(_ string, t *topic) bool {

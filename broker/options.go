@@ -16,6 +16,8 @@ type options struct {
 	port      int
 	listeners []net.Listener
 	memory    bool // listen on no port
+	brokers   int
+	racks     []string
 
 	transcript bool // keep the newest requests
 	topics     []TopicSpec
@@ -32,6 +34,7 @@ type options struct {
 func defaults() options {
 	return options{
 		port:    9092,
+		brokers: 1,
 		configs: map[string]string{},
 		log:     slog.New(slog.DiscardHandler),
 		clock:   clock.Real{},
@@ -44,11 +47,26 @@ func defaults() options {
 // free port. 0.0.0.0 or ::: all addresses of the machine.
 func WithHost(host string) Option { return func(o *options) { o.host = host } }
 
-// WithPort sets the port to listen on; 0 picks a free one.
+// WithPort sets the port to listen on; 0 picks a free one. Of several brokers,
+// each has the next port.
 func WithPort(port int) Option { return func(o *options) { o.port = port } }
 
+// WithBrokers makes a cluster of n logical brokers, which share this process's
+// memory: partitions have replicas on them, and leaders move when one is
+// stopped, see [Broker.StopBroker]. Their ids count up from node.id, 1 by
+// default. With WithPort(9092) they listen on 9092, 9093 and so on. Topics have
+// default.replication.factor replicas, 1 as in Apache Kafka; the topics of the
+// coordinators have up to 3.
+func WithBrokers(n int) Option { return func(o *options) { o.brokers = n } }
+
+// WithRacks says in which rack each broker is (broker.rack), in order; with
+// fewer racks than brokers they come round again. Replicas are spread over
+// racks, and consumers may read from the replica in their own (KIP-392).
+func WithRacks(racks ...string) Option { return func(o *options) { o.racks = racks } }
+
 // WithListener makes the broker serve l and open no port of its own. It may be
-// given several times. The broker closes l.
+// given several times: with several brokers, once for each, in order. The
+// broker closes l.
 func WithListener(l net.Listener) Option {
 	return func(o *options) { o.listeners = append(o.listeners, l) }
 }

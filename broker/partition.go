@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -31,6 +32,10 @@ type partition struct {
 	producers *producerStates // nil until an idempotent producer writes
 	txns      partitionTxns
 	waiters   waitList
+	owed      []*marker // for transactions that ended while there was no leader
+	watched   []int32   // followers on which a timer looks
+	// followers is replaced whole, with mu held: see behind.
+	followers atomic.Pointer[[]follower]
 
 	// highWatermark is the offset up to which consumers may read: all
 	// in-sync replicas have the records below. It is stored after the log
@@ -43,38 +48,19 @@ type partition struct {
 	heapAt  int // place in the janitor's heap, from 1; under janitor.mu
 }
 
-// leadership says who has a partition. It never changes; partitions with the
-// same replicas share one.
-type leadership struct {
-	leader      int32 // -1: none
-	leaderEpoch int32
-	replicas    []int32
-	isr         []int32
-}
-
 // newPartition makes an empty partition of t. Nobody sees it until an image
 // has it.
 func (b *Broker) newPartition(t *topic, index int32, l *leadership) *partition {
 	p := &partition{topicName: t.name, topicID: t.id, index: index, log: storage.New(0)}
 	p.leadership.Store(l)
+	for _, id := range l.replicas {
+		if len(l.isr) < len(l.replicas) && !slices.Contains(l.isr, id) {
+			p.put(follower{id: id, since: b.nowMs()}) // its broker is stopped
+		}
+	}
 	p.settings.Store(t.settings)
 	p.cleanAt.Store(storage.Never)
 	return p
-}
-
-// check says whether node may answer for a partition to a client that takes
-// epoch for the current leader epoch; -1 is a client that does not say
-// (KIP-320). It returns an error code.
-func (l *leadership) check(n *node, epoch int32) int16 {
-	switch {
-	case epoch != -1 && epoch < l.leaderEpoch:
-		return kerr.FencedLeaderEpoch.Code
-	case epoch != -1 && epoch > l.leaderEpoch:
-		return kerr.UnknownLeaderEpoch.Code
-	case l.leader != n.id:
-		return kerr.NotLeaderForPartition.Code
-	}
-	return 0
 }
 
 // moment is what readers see of a partition, and what those wait for that found
@@ -83,13 +69,14 @@ type moment struct {
 	leadership    *leadership
 	highWatermark int64
 	lastStable    int64
+	followers     *[]follower
 }
 
 // moment reads the partition's offsets. It takes no lock.
 func (p *partition) moment() moment {
-	l := p.leadership.Load()
+	l, followers := p.leadership.Load(), p.followers.Load()
 	high := p.highWatermark.Load()
-	return moment{leadership: l, highWatermark: high, lastStable: p.lastStableOffset(high)}
+	return moment{leadership: l, highWatermark: high, lastStable: p.lastStableOffset(high), followers: followers}
 }
 
 // appended is what became of a batch.
@@ -103,25 +90,34 @@ type appended struct {
 // partition: its coordinator must be asked whether it should be.
 var errNotInTransaction = fail(kerr.InvalidTxnState, "Record was not part of an ongoing transaction")
 
+// errNotLeader refuses what only the leader may write.
+var errNotLeader = &apiError{code: kerr.NotLeaderForPartition.Code, message: kerr.NotLeaderForPartition.Message}
+
 // append adds one checked batch to p's log, makes it readable and wakes who
 // waits for it. now is in ms. Records of a transaction may open it on p.
 func (b *Broker) append(p *partition, batch record.Batch, now int64) (appended, *apiError) {
-	return b.appendTo(p, batch, now, false)
+	return b.appendTo(p, batch, now, false, nil)
 }
 
 // appendTo is append, which fails with errNotInTransaction if mustBeOpen says
-// that the batch's transaction must be open already.
-func (b *Broker) appendTo(p *partition, batch record.Batch, now int64, mustBeOpen bool) (appended, *apiError) {
+// that the batch's transaction must be open already, and with errNotLeader if at
+// names a broker that does not lead.
+func (b *Broker) appendTo(p *partition, batch record.Batch, now int64, mustBeOpen bool, at *node) (appended, *apiError) {
 	var expireAfter int64
 	if batch.HasProducer() {
 		expireAfter = b.producerExpiry()
 	}
 	p.mu.Lock()
+	if l := p.leadership.Load(); l.leader < 0 || at != nil && l.leader != at.id {
+		p.mu.Unlock()
+		return appended{}, errNotLeader
+	}
 	a, err := p.append(batch, now, expireAfter, mustBeOpen)
 	if err != nil || a.duplicate {
 		p.mu.Unlock()
 		return a, err
 	}
+	b.replicate(p, a.base, now)
 	waiting := p.waiters.take()
 	b.janitor.at(p, b.janitor.dueAfterAppend(p, &p.settings.Load().log, now))
 	p.mu.Unlock()
@@ -156,19 +152,7 @@ func (p *partition) append(batch record.Batch, now, expireAfter int64, mustBeOpe
 			p.txns.begin(batch.ProducerID(), base)
 		}
 	}
-	// The only replica has it. Others would move this when they have.
-	p.highWatermark.Store(p.log.EndOffset())
 	return appended{base: base, timestamp: batch.MaxTimestamp()}, nil
-}
-
-// lead gives the partition another leader, or the same one in a new epoch.
-// Those who wait are woken, to be told.
-func (p *partition) lead(l *leadership) {
-	p.mu.Lock()
-	p.leadership.Store(l)
-	waiting := p.waiters.take()
-	p.mu.Unlock()
-	waiting.wakeAll()
 }
 
 // delete ends the partition: its topic is gone. Its log is left to those who

@@ -146,10 +146,17 @@ func newMarker(commit bool, by txn.Producer, coordinatorEpoch int32, strict bool
 // endTransaction writes a marker to p, and makes readable for all what it ends.
 func (b *Broker) endTransaction(p *partition, m *marker) *apiError {
 	p.mu.Lock()
-	if err := p.end(m, b.producerExpiry()); err != nil {
+	if p.leadership.Load().leader < 0 && !p.deleted {
+		p.owed = append(p.owed, m) // Kafka's coordinator tries until there is one
+		p.mu.Unlock()
+		return nil
+	}
+	at, err := p.end(m, b.producerExpiry())
+	if err != nil {
 		p.mu.Unlock()
 		return err
 	}
+	b.replicate(p, at, m.now)
 	waiting := p.waiters.take()
 	b.janitor.at(p, b.janitor.dueAfterAppend(p, &p.settings.Load().log, m.now))
 	p.mu.Unlock()
@@ -157,22 +164,21 @@ func (b *Broker) endTransaction(p *partition, m *marker) *apiError {
 	return nil
 }
 
-// end needs mu.
-func (p *partition) end(m *marker, expireAfter int64) *apiError {
+// end appends a marker and returns its offset. It needs mu.
+func (p *partition) end(m *marker, expireAfter int64) (at int64, err *apiError) {
 	if p.deleted {
-		return errUnknownTopicOrPartition
+		return 0, errUnknownTopicOrPartition
 	}
 	if err := p.producers.get(m.producer.ID, m.now, expireAfter).checkMarker(m); err != nil {
-		return err
+		return 0, err
 	}
-	at := p.log.Append(m.batch, p.leadership.Load().leaderEpoch, &p.settings.Load().log, m.now)
+	at = p.log.Append(m.batch, p.leadership.Load().leaderEpoch, &p.settings.Load().log, m.now)
 	var first int64
 	p.producers, first = p.producers.ended(m, expireAfter)
 	if first >= 0 {
 		p.txns.end(m.producer.ID, first, at, !m.commit, p.log.StartOffset())
 	}
-	p.highWatermark.Store(p.log.EndOffset())
-	return nil
+	return at, nil
 }
 
 // checkMarker says whether m may end what s knows; s is nil where that is

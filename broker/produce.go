@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -50,6 +51,7 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 	now := b.nowMs()
 	all := refuseProduce(req)
 	var failed error
+	var wait uncommitted
 	topics := onceEach(req.Topics)
 	resp.Topics = make([]kmsg.ProduceResponseTopic, 0, len(topics))
 	for i := range topics {
@@ -72,7 +74,11 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 			p.Partition = asked.Partitions[j].Partition
 			rej := all
 			if rej == nil {
-				rej = b.produce(r, req, t, asked.Partitions[j].Records, now, p)
+				var end int64
+				end, rej = b.produce(r, req, t, asked.Partitions[j].Records, now, p)
+				if on := t.partition(p.Partition); rej == nil && req.Acks == acksAll && end > on.highWatermark.Load() {
+					wait = append(wait, uncommittedBatch{on: on, end: end, topic: len(resp.Topics) - 1, partition: j})
+				}
 			}
 			if rej == nil {
 				continue
@@ -81,6 +87,11 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 			if req.Acks == acksNone && failed == nil {
 				failed = fmt.Errorf("%w: produce with acks=0 to partition %d of topic %q: %w", errHangUp, p.Partition, asked.Topic, rej)
 			}
+		}
+	}
+	if wait != nil {
+		if err := b.commit(r, req, resp, wait); err != nil {
+			return nil, err
 		}
 	}
 	r.charge(quotaProduce, float64(r.size))
@@ -117,15 +128,16 @@ func isTransactional(records []byte) bool {
 }
 
 // produce appends one partition's records and fills the answer, or says why
-// not. The checks are in Kafka's order (KafkaApis.handleProduceRequest,
-// ReplicaManager.appendToLocalLog, UnifiedLog.append).
-func (b *Broker) produce(r *request, req *kmsg.ProduceRequest, t *topic, records []byte, now int64, answer *kmsg.ProduceResponseTopicPartition) *record.Rejection {
+// not. end is the offset behind the last one. The checks are in Kafka's order
+// (KafkaApis.handleProduceRequest, ReplicaManager.appendToLocalLog,
+// UnifiedLog.append).
+func (b *Broker) produce(r *request, req *kmsg.ProduceRequest, t *topic, records []byte, now int64, answer *kmsg.ProduceResponseTopicPartition) (end int64, rej *record.Rejection) {
 	p := t.partition(answer.Partition)
 	if p == nil {
 		if t == nil && req.Version >= 13 {
-			return refusedUnknownTopicID
+			return 0, refusedUnknownTopicID
 		}
-		return refusedUnknownPartition
+		return 0, refusedUnknownPartition
 	}
 	// What is wrong with the bytes comes first where Kafka sees it in the
 	// request, and last where its log does.
@@ -136,7 +148,7 @@ func (b *Broker) produce(r *request, req *kmsg.ProduceRequest, t *topic, records
 		if batch, err = record.Split(records); err != nil {
 			broken = err.(*record.Rejection)
 			if broken.BeforeAppend && broken.Code == kerr.InvalidRecord.Code {
-				return broken
+				return 0, broken
 			}
 		}
 	}
@@ -144,15 +156,15 @@ func (b *Broker) produce(r *request, req *kmsg.ProduceRequest, t *topic, records
 	s := p.settings.Load()
 	switch {
 	case req.Acks != acksAll && req.Acks != acksLeader && req.Acks != acksNone:
-		return refusedAcks
+		return 0, refusedAcks
 	case t.internal && r.clientID != adminClient:
-		return refusedInternalTopic
+		return 0, refusedInternalTopic
 	case l.leader != r.node.id:
-		return refusal(kerr.NotLeaderForPartition)
+		return 0, refusal(kerr.NotLeaderForPartition)
 	case req.Acks == acksAll && len(l.isr) < min(int(s.MinInsyncReplicas), len(l.replicas)):
-		return refusedReplicas
+		return 0, refusedReplicas
 	case broken != nil:
-		return broken
+		return 0, broken
 	}
 	limits := s.limits
 	limits.Partition, limits.ProduceVersion, limits.Now = p.index, req.Version, now
@@ -163,22 +175,24 @@ func (b *Broker) produce(r *request, req *kmsg.ProduceRequest, t *topic, records
 	}
 	switch {
 	case broken != nil:
-		return broken
+		return 0, broken
 	case batch == nil: // nothing to append (v0-v2)
 		answer.BaseOffset = -1
-		return nil
+		return 0, nil
 	case len(batch) > s.log.SegmentBytes:
-		return refusedTooLarge
+		return 0, refusedTooLarge
 	}
-	a, err := b.appendTo(p, batch, now, batch.Attributes().Transactional())
+	a, err := b.appendTo(p, batch, now, batch.Attributes().Transactional(), r.node)
 	if err == errNotInTransaction {
-		var rej *record.Rejection
-		if a, err, rej = b.produceInTransaction(req, p, batch, now); rej != nil {
-			return rej
+		if a, err, rej = b.produceInTransaction(r, req, p, batch, now); rej != nil {
+			return 0, rej
 		}
 	}
+	if err == errNotLeader {
+		return 0, refusal(kerr.NotLeaderForPartition)
+	}
 	if err != nil {
-		return &record.Rejection{Code: err.code, Reason: err.message, BeforeAppend: err == errUnknownTopicOrPartition}
+		return 0, &record.Rejection{Code: err.code, Reason: err.message, BeforeAppend: err == errUnknownTopicOrPartition}
 	}
 	answer.BaseOffset = a.base
 	answer.LogStartOffset = p.log.StartOffset()
@@ -186,7 +200,7 @@ func (b *Broker) produce(r *request, req *kmsg.ProduceRequest, t *topic, records
 		// Kafka tells a duplicate by giving its time (behaviour 80).
 		answer.LogAppendTime = a.timestamp
 	}
-	return nil
+	return a.base + batch.LastOffset() - batch.BaseOffset() + 1, nil
 }
 
 const notAdded = "Partition was not added to the transaction" // behaviour 215
@@ -194,17 +208,17 @@ const notAdded = "Partition was not added to the transaction" // behaviour 215
 // produceInTransaction appends the first records of a producer's transaction on
 // p, if the transaction's coordinator agrees (KIP-890): up to v11 the producer
 // has told it before, from v12 on the partition is added now.
-func (b *Broker) produceInTransaction(req *kmsg.ProduceRequest, p *partition, batch record.Batch, now int64) (a appended, err *apiError, rej *record.Rejection) {
+func (b *Broker) produceInTransaction(r *request, req *kmsg.ProduceRequest, p *partition, batch record.Batch, now int64) (a appended, err *apiError, rej *record.Rejection) {
 	v := txn.V1
 	if req.Version >= 12 {
 		v = txn.V2
 	} else if !b.config.Load().Bool("transaction.partition.verification.enable") {
-		a, err = b.append(p, batch, now)
+		a, err = b.appendTo(p, batch, now, false, r.node)
 		return a, err, nil
 	}
 	by := txn.Producer{ID: batch.ProducerID(), Epoch: batch.ProducerEpoch()}
 	refused := b.transactions.within(*req.TransactionID, by, v, txn.Partition{Topic: p.topicName, Index: p.index}, func() {
-		a, err = b.append(p, batch, now)
+		a, err = b.appendTo(p, batch, now, false, r.node)
 	})
 	switch {
 	case refused == nil:
@@ -240,18 +254,21 @@ func (b *Broker) refuse(r *request, resp *kmsg.ProduceResponse, answer *kmsg.Pro
 	}
 	l := p.leadership.Load()
 	answer.CurrentLeader.LeaderID, answer.CurrentLeader.LeaderEpoch = l.leader, l.leaderEpoch
-	if host, port, ok := b.endpoint(r, l.leader); ok && len(resp.Brokers) == 0 {
-		resp.Brokers = append(resp.Brokers, kmsg.ProduceResponseBroker{NodeID: l.leader, Host: host, Port: port, Rack: r.node.rack})
+	if slices.ContainsFunc(resp.Brokers, func(known kmsg.ProduceResponseBroker) bool { return known.NodeID == l.leader }) {
+		return
+	}
+	if n, host, port := b.endpoint(r, l.leader); n != nil {
+		resp.Brokers = append(resp.Brokers, kmsg.ProduceResponseBroker{NodeID: n.id, Host: host, Port: port, Rack: n.rack})
 	}
 }
 
-// endpoint is where a client finds the node that leads a partition (KIP-951).
-func (b *Broker) endpoint(r *request, id int32) (host string, port int32, ok bool) {
-	if id != r.node.id {
-		return "", 0, false
+// endpoint is where a client finds the broker that leads a partition (KIP-951);
+// nil if there is none.
+func (b *Broker) endpoint(r *request, id int32) (n *node, host string, port int32) {
+	if n = nodeOf(b.image.Load().live, id); n != nil {
+		host, port = b.tell(r, n)
 	}
-	host, port = b.tell(r)
-	return host, port, true
+	return n, host, port
 }
 
 // onceEach is a request's topics with each partition once: of one named twice,

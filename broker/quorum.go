@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -10,7 +11,8 @@ import (
 )
 
 // This file owns the APIs of the KRaft quorum. The controller is part of this
-// process: the quorum has one voter, who has led it since the start.
+// process: the quorum has one voter, who has led it since the start, under the
+// first broker's id. It goes on when that broker is stopped.
 
 // controllerListener is the listener under which the controller is described;
 // its address is the broker's own.
@@ -46,25 +48,35 @@ func (b *Broker) handleDescribeQuorum(r *request, req *kmsg.DescribeQuorumReques
 }
 
 func (b *Broker) describeQuorum(r *request, resp *kmsg.DescribeQuorumResponse) {
-	voter := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
-	voter.ReplicaID, voter.ReplicaDirectoryID = r.node.id, r.node.directory
-	voter.LogEndOffset = b.controller.offset.Load() + 1
-	voter.LastFetchTimestamp = b.nowMs()
-	voter.LastCaughtUpTimestamp = voter.LastFetchTimestamp
+	controller := b.nodes[0]
+	state := func(n *node) kmsg.DescribeQuorumResponseTopicPartitionReplicaState {
+		s := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
+		s.ReplicaID, s.ReplicaDirectoryID = n.id, n.directory
+		s.LogEndOffset = b.controller.offset.Load() + 1
+		s.LastFetchTimestamp = b.nowMs()
+		s.LastCaughtUpTimestamp = s.LastFetchTimestamp
+		return s
+	}
+	voter := state(controller)
 
 	p := kmsg.NewDescribeQuorumResponseTopicPartition()
 	p.ErrorMessage = resp.ErrorMessage
-	p.LeaderID, p.LeaderEpoch, p.HighWatermark = r.node.id, quorumEpoch, voter.LogEndOffset
+	p.LeaderID, p.LeaderEpoch, p.HighWatermark = controller.id, quorumEpoch, voter.LogEndOffset
 	p.CurrentVoters = append(p.CurrentVoters, voter)
+	for _, n := range b.image.Load().live {
+		if n != controller { // brokers follow the controller's log (behaviour 42)
+			p.Observers = append(p.Observers, state(n))
+		}
+	}
 	topic := kmsg.NewDescribeQuorumResponseTopic()
 	topic.Topic = clusterMetadataTopic
 	topic.Partitions = append(topic.Partitions, p)
 	resp.Topics = append(resp.Topics, topic)
 
 	me := kmsg.NewDescribeQuorumResponseNode()
-	me.NodeID = r.node.id
+	me.NodeID = controller.id
 	listener := kmsg.NewDescribeQuorumResponseNodeListener()
-	host, port := b.tell(r)
+	host, port := b.tell(r, controller)
 	listener.Name, listener.Host, listener.Port = controllerListener, host, uint16(port)
 	me.Listeners = append(me.Listeners, listener)
 	resp.Nodes = append(resp.Nodes, me)
@@ -105,7 +117,7 @@ func (b *Broker) addVoter(r *request, req *kmsg.AddRaftVoterRequest) *apiError {
 		reachable = reachable || l.Name == controllerListener
 		endpoints = append(endpoints, fmt.Sprintf("ListenerName(%s)=%s/<unresolved>:%d", l.Name, l.Host, l.Port))
 	}
-	switch me := (voter{r.node.id, r.node.directory}); {
+	switch me := (voter{b.nodes[0].id, b.nodes[0].directory}); {
 	case !reachable:
 		return fail(kerr.InvalidRequest, "Add voter request didn't include the endpoint (Endpoints(endpoints={%s})) for the default listener ListenerName(%s)", strings.Join(endpoints, ", "), controllerListener)
 	case v.id == me.id:
@@ -125,7 +137,7 @@ func (b *Broker) handleRemoveRaftVoter(r *request, req *kmsg.RemoveRaftVoterRequ
 	case !v.valid():
 		err = fail(kerr.InvalidRequest, "Remove voter request didn't include a valid voter")
 	default:
-		err = fail(kerr.VoterNotFound, "Cannot remove voter %v from the set of voters [%v]", v, voter{r.node.id, r.node.directory})
+		err = fail(kerr.VoterNotFound, "Cannot remove voter %v from the set of voters [%v]", v, voter{b.nodes[0].id, b.nodes[0].directory})
 	}
 	resp.ErrorCode, resp.ErrorMessage = codeAndText(err)
 	return resp, nil
@@ -142,24 +154,26 @@ func (b *Broker) checkCluster(id *string) *apiError {
 
 // handleUnregisterBroker serves UnregisterBroker v0 (KIP-631). A running broker
 // that is unregistered registers again, as one that is restarted does: its
-// partitions get a new leader epoch.
+// partitions get other leaders, or a new leader epoch. A stopped one is gone until
+// it is started.
 func (b *Broker) handleUnregisterBroker(r *request, req *kmsg.UnregisterBrokerRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.UnregisterBrokerResponse)
-	if req.BrokerID != r.node.id {
+	n := nodeOf(b.image.Load().registered, req.BrokerID)
+	if n == nil {
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(fail(kerr.BrokerIDNotRegistered, "Broker ID %d is not currently registered", req.BrokerID))
 		return resp, nil
 	}
-	b.controller.mu.Lock()
-	b.image.Load().topics.Scan(func(_ string, t *topic) bool {
-		for _, p := range t.partitions {
-			again := *p.leadership.Load()
-			again.leaderEpoch++
-			p.lead(&again)
+	b.control(func() {
+		if b.image.Load().alive(n.id) {
+			b.fence(n)
+			b.unfence(n)
+			return
 		}
-		return true
+		m := b.image.Load().next()
+		m.registered = slices.DeleteFunc(slices.Clone(m.registered), func(o *node) bool { return o == n })
+		b.image.Store(m)
+		b.controller.written()
 	})
-	b.controller.written()
-	b.controller.mu.Unlock()
 	resp.ErrorMessage = new("")
 	return resp, nil
 }

@@ -117,7 +117,7 @@ func TestUnregisterBroker(t *testing.T) {
 	if got := ask[*kmsg.UnregisterBrokerResponse](c, req); got.ErrorCode != 0 {
 		t.Errorf("a running broker: [%d] %s", got.ErrorCode, text(got.ErrorMessage))
 	}
-	if l := onlyPartition(t, b, "t").leadership.Load(); l.leader != 1 || l.leaderEpoch != 1 {
+	if l := onlyPartition(t, b, "t").leadership.Load(); l.leader != 1 || l.leaderEpoch != 2 {
 		t.Errorf("after it registered again: leader %d in epoch %d", l.leader, l.leaderEpoch)
 	}
 	c.mustProduce(b, "t", batchOf(t, 1, []string{"a"}))

@@ -7,9 +7,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// This file owns reassignments of partitions to brokers (KIP-455). All brokers
-// are in one process and share its logs, so a reassignment is complete when it
-// is answered, and none is ever under way.
+// This file owns reassignments of partitions to brokers (KIP-455). A new replica
+// has the log at once, since all brokers share it: a reassignment is complete
+// when it is answered, unless the new brokers lag or are stopped. Then it is
+// under way until they are in sync.
 
 // handleAlterPartitionReassignments serves AlterPartitionReassignments v0-v1
 // (v1: whether the number of replicas may change).
@@ -17,8 +18,12 @@ func (b *Broker) handleAlterPartitionReassignments(r *request, req *kmsg.AlterPa
 	resp := req.ResponseKind().(*kmsg.AlterPartitionAssignmentsResponse)
 	mayResize := req.Version == 0 || req.AllowReplicationFactorChange
 	resp.AllowReplicationFactorChange = mayResize
-	b.controller.mu.Lock()
-	defer b.controller.mu.Unlock()
+	b.control(func() { b.reassignAll(req, resp, mayResize) })
+	return resp, nil
+}
+
+// reassignAll needs controller.mu.
+func (b *Broker) reassignAll(req *kmsg.AlterPartitionAssignmentsRequest, resp *kmsg.AlterPartitionAssignmentsResponse, mayResize bool) {
 	for i := range req.Topics {
 		asked := &req.Topics[i]
 		answer := kmsg.NewAlterPartitionAssignmentsResponseTopic()
@@ -34,8 +39,10 @@ func (b *Broker) handleAlterPartitionReassignments(r *request, req *kmsg.AlterPa
 				err = fail(kerr.UnknownTopicOrPartition, "Unable to find a topic named %s.", asked.Topic)
 			case on == nil:
 				err = fail(kerr.UnknownTopicOrPartition, "Unable to find partition %s:%d.", asked.Topic, want.Partition)
-			case want.Replicas == nil: // cancel; Kafka gives no text
-				p.ErrorCode = kerr.NoReassignmentInProgress.Code
+			case want.Replicas == nil:
+				if !b.cancelReassignment(on) {
+					p.ErrorCode = kerr.NoReassignmentInProgress.Code // Kafka gives no text
+				}
 			default:
 				err = b.reassign(on, want.Replicas, mayResize)
 			}
@@ -46,35 +53,83 @@ func (b *Broker) handleAlterPartitionReassignments(r *request, req *kmsg.AlterPa
 		}
 		resp.Topics = append(resp.Topics, answer)
 	}
-	return resp, nil
 }
 
-// reassign gives a partition other replicas. It needs controller.mu.
+// reassign gives a partition other replicas
+// (ReplicationControlManager.changePartitionReassignment). It needs
+// controller.mu.
 func (b *Broker) reassign(p *partition, replicas []int32, mayResize bool) *apiError {
 	if err := b.checkReplicas(replicas); err != nil {
 		return err
 	}
 	l := p.leadership.Load()
-	if !mayResize && len(replicas) != len(l.replicas) {
-		return fail(kerr.InvalidReplicationFactor, "The replication factor is changed from %d to %d", len(l.replicas), len(replicas))
+	if !mayResize && len(replicas) != len(without(l.replicas, l.adding...)) {
+		return fail(kerr.InvalidReplicationFactor, "The replication factor is changed from %d to %d", len(without(l.replicas, l.adding...)), len(replicas))
 	}
-	if slices.Equal(l.replicas, replicas) {
-		return nil
-	}
+	replicas = slices.Clone(replicas)
 	next := *l
-	next.replicas = replicas
-	next.isr = replicas
-	if !slices.Contains(replicas, l.leader) {
-		next.leader = replicas[0]
-	}
-	next.leaderEpoch++
-	p.lead(&next)
-	b.controller.written()
+	next.adding, next.removing = without(replicas, l.replicas...), without(l.replicas, replicas...)
+	next.replicas = append(replicas, next.removing...)
+	p.welcome(next.adding, b.nowMs())
+	b.change(p, next, electOnline)
+	b.chase(p)
 	return nil
 }
 
-// handleListPartitionReassignments serves ListPartitionReassignments v0: there
-// are none under way.
+// welcome begins replicas that have nothing yet.
+func (p *partition) welcome(ids []int32, now int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range ids {
+		p.put(follower{id: id, end: p.log.StartOffset(), since: now})
+	}
+}
+
+// cancelReassignment brings back the replicas of before; false if no
+// reassignment is under way. It needs controller.mu.
+func (b *Broker) cancelReassignment(p *partition) bool {
+	l := p.leadership.Load()
+	if len(l.adding)+len(l.removing) == 0 {
+		return false
+	}
+	next := *l
+	next.replicas, next.isr = without(l.replicas, l.adding...), without(l.isr, l.adding...)
+	next.adding, next.removing = nil, nil
+	b.change(p, next, electOnline)
+	return true
+}
+
+// handleListPartitionReassignments serves ListPartitionReassignments v0.
 func (b *Broker) handleListPartitionReassignments(r *request, req *kmsg.ListPartitionReassignmentsRequest) (kmsg.Response, error) {
-	return req.ResponseKind(), nil
+	resp := req.ResponseKind().(*kmsg.ListPartitionReassignmentsResponse)
+	m := b.image.Load()
+	list := func(t *topic, wanted func(int32) bool) {
+		answer := kmsg.NewListPartitionReassignmentsResponseTopic()
+		answer.Topic = t.name
+		for _, on := range t.partitions {
+			l := on.leadership.Load()
+			if len(l.adding)+len(l.removing) == 0 || !wanted(on.index) {
+				continue
+			}
+			p := kmsg.NewListPartitionReassignmentsResponseTopicPartition()
+			p.Partition, p.Replicas, p.AddingReplicas, p.RemovingReplicas = on.index, l.replicas, l.adding, l.removing
+			answer.Partitions = append(answer.Partitions, p)
+		}
+		if len(answer.Partitions) > 0 {
+			resp.Topics = append(resp.Topics, answer)
+		}
+	}
+	if req.Topics == nil {
+		m.topics.Scan(func(_ string, t *topic) bool {
+			list(t, func(int32) bool { return true })
+			return true
+		})
+		return resp, nil
+	}
+	for i := range req.Topics {
+		if t := m.topic(req.Topics[i].Topic); t != nil {
+			list(t, func(index int32) bool { return slices.Contains(req.Topics[i].Partitions, index) })
+		}
+	}
+	return resp, nil
 }

@@ -101,9 +101,9 @@ func TestAlterPartitionReassignments(t *testing.T) { // behaviour 229
 			t.Errorf("v%d, unknown topic: [%d] %s", version, p.ErrorCode, text(p.ErrorMessage))
 		}
 	}
-	// A partition of a broker that is gone comes to the one that is there.
+	// A replica of a broker that is gone is taken away.
 	p := b.image.Load().topic("t").partitions[2]
-	p.leadership.Store(&leadership{leader: 2, leaderEpoch: 3, replicas: []int32{2, 1}, isr: []int32{2}})
+	p.leadership.Store(&leadership{leader: 1, leaderEpoch: 3, replicas: []int32{2, 1}, isr: []int32{1}})
 	move := kmsg.NewPtrAlterPartitionAssignmentsRequest()
 	move.Version, move.AllowReplicationFactorChange = 1, false
 	move.Topics = []kmsg.AlterPartitionAssignmentsRequestTopic{{Topic: "t", Partitions: []kmsg.AlterPartitionAssignmentsRequestTopicPartition{{Partition: 2, Replicas: []int32{1}}}}}

@@ -41,6 +41,7 @@ func (b *Broker) Reset() {
 func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.reportMissed()
 	b.ClearFaults()
+	b.allRunning()
 	b.faults.change(func(u *faultsInUse) { u.hooks = nil })
 	b.transactions.reset()
 	for _, id := range b.groups.all() {
@@ -51,6 +52,9 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.groups.mu.Unlock()
 	b.controller.mu.Lock()
 	b.config.Store(cfg)
+	for _, n := range b.nodes {
+		n.config.Store(n.started)
+	}
 	b.readGroupConfig(cfg)
 	b.controller.configs = nil
 	b.quotas.reset()
@@ -60,7 +64,7 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.telemetry.reset()
 	b.controller.written()
 	old := b.image.Load()
-	b.image.Store(newImage())
+	b.image.Store(newImage(b.nodes))
 	fill()
 	b.controller.mu.Unlock()
 	old.topics.Scan(func(_ string, t *topic) bool {
@@ -95,6 +99,7 @@ func (s *transactions) reset() {
 // memory with the broker, and keeps them alive.
 type Snapshot struct {
 	config *config.Broker
+	own    []*config.Broker             // of each broker
 	others map[string]map[string]string // controller.configs
 	topics []topicSnapshot
 	groups map[string][]kmsg.OffsetCommitRequestTopic
@@ -125,6 +130,9 @@ func (b *Broker) Snapshot() (*Snapshot, error) {
 	b.controller.mu.Lock()
 	defer b.controller.mu.Unlock()
 	s := &Snapshot{config: b.config.Load(), others: maps.Clone(b.controller.configs), groups: make(map[string][]kmsg.OffsetCommitRequestTopic)}
+	for _, n := range b.nodes {
+		s.own = append(s.own, n.config.Load())
+	}
 	open := false
 	b.image.Load().topics.Scan(func(_ string, t *topic) bool {
 		if t.internal {
@@ -191,6 +199,11 @@ func commits(o *group.Offsets) (topics []kmsg.OffsetCommitRequestTopic) {
 func (b *Broker) Restore(s *Snapshot) {
 	b.renew(s.config, func() {
 		b.controller.configs = maps.Clone(s.others)
+		if len(s.own) == len(b.nodes) {
+			for i, n := range b.nodes {
+				n.config.Store(s.own[i])
+			}
+		}
 		for i := range s.topics {
 			b.put(b.restored(&s.topics[i]))
 		}
@@ -210,19 +223,36 @@ func (b *Broker) Restore(s *Snapshot) {
 	}
 }
 
+// rehouse is a partition's leadership when all brokers run: its replicas are in
+// sync, as far as there are such brokers here.
+func (b *Broker) rehouse(l *leadership) *leadership {
+	if len(b.nodes) == 1 && len(l.replicas) == 1 && l.leader == b.nodes[0].id {
+		return l
+	}
+	here := slices.DeleteFunc(slices.Clone(l.replicas), func(id int32) bool { return b.nodeByID(id) == nil || slices.Contains(l.adding, id) })
+	if len(here) == 0 {
+		here = []int32{b.nodes[0].id}
+	}
+	next := &leadership{leader: here[0], leaderEpoch: l.leaderEpoch, replicas: here, isr: here}
+	if slices.Contains(here, l.leader) {
+		next.leader = l.leader
+	}
+	return next
+}
+
 // restored makes a topic of its snapshot.
 func (b *Broker) restored(s *topicSnapshot) *topic {
 	t := *s.topic
 	t.partitions = make([]*partition, len(s.partitions))
 	for i := range s.partitions {
 		from := &s.partitions[i]
-		p := b.newPartition(&t, int32(i), from.leadership)
+		p := b.newPartition(&t, int32(i), b.rehouse(from.leadership))
 		p.log, p.producers = from.log.Clone(), from.producers.clone()
 		if from.aborted != nil {
 			aborted := slices.Clone(from.aborted)
 			p.txns.aborted.Store(&aborted)
 		}
-		p.highWatermark.Store(from.highWatermark)
+		p.highWatermark.Store(p.log.EndOffset()) // all replicas are in sync
 		t.partitions[i] = p
 		b.janitor.configured(p)
 	}

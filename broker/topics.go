@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -99,16 +100,23 @@ func (b *Broker) place(n *newTopic) ([]*leadership, *apiError) {
 	if partitions == -1 {
 		partitions = cfg.Int("num.partitions")
 	}
-	if replicas > 1 {
-		return nil, fail(kerr.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): The target replication factor of %d cannot be reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned.", replicas, replicas)
+	m := b.image.Load()
+	if len(b.nodes) == 1 && replicas == 1 && len(m.live) == 1 {
+		if partitions > maxPartitionsPerRequest {
+			return nil, errTooManyPartitions
+		}
+		return slices.Repeat([]*leadership{b.onlyReplica()}, partitions), nil
+	}
+	placer := b.newPlacer(nil)
+	if err := placer.check(replicas); err != nil {
+		return nil, fail(kerr.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): %s", replicas, err.message)
 	}
 	if partitions > maxPartitionsPerRequest {
 		return nil, errTooManyPartitions
 	}
 	leaders := make([]*leadership, partitions)
-	shared := b.onlyReplica()
 	for i := range leaders {
-		leaders[i] = shared
+		leaders[i] = m.placed(placer.place(replicas))
 	}
 	return leaders, nil
 }
@@ -117,8 +125,8 @@ var errTooManyPartitions = fail(kerr.PolicyViolation, "Excessively large number 
 
 // onlyReplica is the leadership of partitions on the one broker there is.
 func (b *Broker) onlyReplica() *leadership {
-	me := []int32{b.node.id}
-	return &leadership{leader: b.node.id, replicas: me, isr: me}
+	me := []int32{b.nodes[0].id}
+	return &leadership{leader: me[0], replicas: me, isr: me}
 }
 
 // placeByHand checks an assignment for partitions from first on.
@@ -135,9 +143,21 @@ func (b *Broker) placeByHand(first int, assignment map[int32][]int32) ([]*leader
 		if len(leaders) > 0 && len(replicas) != len(leaders[0].replicas) {
 			return nil, unequalReplicas(len(replicas), len(leaders[0].replicas))
 		}
-		leaders = append(leaders, &leadership{leader: replicas[0], replicas: replicas, isr: replicas})
+		l, err := b.placedByHand(first+len(leaders), replicas)
+		if err != nil {
+			return nil, err
+		}
+		leaders = append(leaders, l)
 	}
 	return leaders, nil
+}
+
+func (b *Broker) placedByHand(partition int, replicas []int32) (*leadership, *apiError) {
+	l := b.image.Load().placed(slices.Clone(replicas))
+	if l == nil {
+		return nil, fail(kerr.InvalidReplicaAssignment, "All brokers specified in the manual partition assignment for partition %d are fenced or in controlled shutdown.", partition)
+	}
+	return l, nil
 }
 
 func unequalReplicas(n, before int) *apiError {
@@ -148,9 +168,10 @@ func (b *Broker) checkReplicas(replicas []int32) *apiError {
 	if len(replicas) == 0 {
 		return fail(kerr.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
 	}
+	registered := b.image.Load().registered
 	seen := make(map[int32]bool, len(replicas))
 	for _, id := range replicas {
-		if id != b.node.id {
+		if nodeOf(registered, id) == nil {
 			return fail(kerr.InvalidReplicaAssignment, "The manual partition assignment includes broker %d, but no such broker is registered.", id)
 		}
 		if seen[id] {
@@ -198,20 +219,34 @@ func (b *Broker) addPartitions(name string, count int32, assignment [][]int32, v
 	case assignment != nil && len(assignment) != int(count-have):
 		return fail(kerr.InvalidReplicaAssignment, "Attempted to add %d additional partition(s), but only %d assignment(s) were specified.", count-have, len(assignment))
 	}
-	shared := b.onlyReplica()
 	bigger := *t
 	bigger.partitions = append(make([]*partition, 0, count), t.partitions...)
-	for i := have; i < count; i++ {
-		l := shared
-		if assignment != nil {
+	want := len(t.partitions[0].leadership.Load().replicas)
+	shared := b.onlyReplica()
+	next := func(int32) (*leadership, *apiError) { return shared, nil }
+	switch {
+	case assignment != nil:
+		next = func(i int32) (*leadership, *apiError) {
 			replicas := assignment[i-have]
 			if err := b.checkReplicas(replicas); err != nil {
-				return err
+				return nil, err
 			}
-			if want := len(t.partitions[0].leadership.Load().replicas); len(replicas) != want {
-				return unequalReplicas(len(replicas), want)
+			if len(replicas) != want {
+				return nil, unequalReplicas(len(replicas), want)
 			}
-			l = &leadership{leader: replicas[0], replicas: replicas, isr: replicas}
+			return b.placedByHand(int(i), replicas)
+		}
+	case len(b.nodes) > 1 || len(b.image.Load().live) == 0:
+		placer := b.newPlacer(t.partitions)
+		if err := placer.check(want); err != nil {
+			return fail(kerr.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): %s", want, err.message)
+		}
+		next = func(int32) (*leadership, *apiError) { return b.image.Load().placed(placer.place(want)), nil }
+	}
+	for i := have; i < count; i++ {
+		l, err := next(i)
+		if err != nil {
+			return err
 		}
 		bigger.partitions = append(bigger.partitions, b.newPartition(t, i, l))
 	}
@@ -250,18 +285,42 @@ func (b *Broker) putConfigured(t *topic, resolved *config.Topic) {
 	b.put(&changed)
 	for _, p := range t.partitions {
 		p.settings.Store(changed.settings)
+		p.reconfigured()
 		b.janitor.configured(p)
 	}
 }
 
-// setBrokerConfigs replaces the broker's configs with what change makes of
-// them; topics that inherit from them follow.
-func (b *Broker) setBrokerConfigs(validateOnly bool, change func(*config.Broker) (*config.Broker, *config.Error)) *apiError {
+// setBrokerConfigs replaces the configs of n, or with everywhere those of all
+// brokers, with what change makes of them. The cluster goes by what holds for
+// all its brokers; topics that inherit from that follow.
+func (b *Broker) setBrokerConfigs(n *node, everywhere, validateOnly bool, change func(*config.Broker) (*config.Broker, *config.Error)) *apiError {
 	b.controller.mu.Lock()
 	defer b.controller.mu.Unlock()
-	next, err := change(b.config.Load())
+	next, err := change(n.config.Load())
 	if err != nil || validateOnly {
 		return configError(err)
+	}
+	n.config.Store(next)
+	if everywhere {
+		for _, other := range b.nodes {
+			if other == n {
+				continue
+			}
+			// What one broker takes for all, the others take.
+			if theirs, err := change(other.config.Load()); err == nil {
+				other.config.Store(theirs)
+			}
+		}
+	}
+	switch {
+	case len(b.nodes) == 1:
+	case !everywhere:
+		b.controller.written()
+		return nil
+	default:
+		if next, err = change(b.config.Load()); err != nil {
+			return configError(err)
+		}
 	}
 	b.config.Store(next)
 	b.controller.written()

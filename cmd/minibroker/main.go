@@ -86,6 +86,8 @@ A flag goes before the environment, the environment before the file.`,
 	f.SortFlags = false
 	f.String("host", "", "address to listen on (default 127.0.0.1 and ::1; 0.0.0.0: all addresses)")
 	f.String("port", "9092", "port for Kafka clients (0: a free one)")
+	f.String("brokers", "1", "logical brokers of the cluster; each has the next port")
+	f.StringArray("rack", nil, "rack of each broker in order, such as a,b,c; repeatable, and they come round again")
 	f.String("http-port", "7080", "port for the web UI, /metrics, /healthz and /readyz (0: a free one; off: none)")
 	f.String("ui", "on", "web UI on the HTTP port: on or off")
 	f.StringArray("topic", nil, "topic to create, as name:partitions[:config=value,...]; repeatable")

@@ -20,6 +20,8 @@ import (
 type options struct {
 	host      string
 	port      int
+	brokers   int
+	racks     []string
 	httpPort  int // -1: none
 	ui        bool
 	topics    []topicSpec
@@ -51,7 +53,7 @@ type layer map[string][]setting
 
 // repeatable are the flags that may be given more than once; in the environment
 // and in properties their values are separated by semicolons or new lines.
-var repeatable = []string{"topic", "set", "advertise"}
+var repeatable = []string{"topic", "set", "advertise", "rack"}
 
 func splitRepeated(text string) []string {
 	parts := strings.FieldsFunc(text, func(r rune) bool { return r == ';' || r == '\n' || r == '\r' })
@@ -140,19 +142,34 @@ func first(layers []layer, flag string) (setting, bool) {
 	return setting{}, false
 }
 
+// joined is what the first place says that has something to say about a
+// repeatable flag of which the values go together.
+func joined(layers []layer, flag string) string {
+	for _, l := range layers {
+		if given := l[flag]; len(given) > 0 {
+			values := make([]string, len(given))
+			for i, s := range given {
+				values[i] = s.value
+			}
+			return strings.Join(values, ",")
+		}
+	}
+	return ""
+}
+
 func (o *options) readPlain(layers []layer) (err error) {
 	host, _ := first(layers, "host")
 	published, _ := first(layers, "published")
 	o.host, o.published = host.value, published.value
-	for _, l := range layers {
-		if rules := l["advertise"]; len(rules) > 0 {
-			values := make([]string, len(rules))
-			for i, r := range rules {
-				values[i] = r.value
-			}
-			o.advertise = strings.Join(values, ",")
-			break
+	o.advertise = joined(layers, "advertise")
+	if racks := joined(layers, "rack"); racks != "" {
+		for _, rack := range strings.Split(racks, ",") {
+			o.racks = append(o.racks, strings.TrimSpace(rack))
 		}
+	}
+	brokers, _ := first(layers, "brokers")
+	if o.brokers, err = strconv.Atoi(brokers.value); err != nil || o.brokers < 1 {
+		return brokers.errorf("%q is not a number of brokers: use 1 or more", brokers.value)
 	}
 	port, _ := first(layers, "port")
 	if o.port, err = readPort(port); err != nil {

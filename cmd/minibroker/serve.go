@@ -67,6 +67,8 @@ func brokerOptions(o *options, log *slog.Logger) []broker.Option {
 	opts := []broker.Option{
 		broker.WithHost(cmp.Or(o.host, "localhost")),
 		broker.WithPort(o.port),
+		broker.WithBrokers(o.brokers),
+		broker.WithRacks(o.racks...),
 		broker.WithAdvertise(o.advertise),
 		broker.WithPublished(o.published),
 		broker.WithLogger(log),

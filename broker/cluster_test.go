@@ -1,0 +1,509 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// This file has the tests of clusters of several brokers.
+
+// three starts three brokers with one topic, "t", of so many partitions with
+// three replicas each.
+func three(t testing.TB, partitions int, opts ...Option) *Broker {
+	t.Helper()
+	return Start(t, append([]Option{WithBrokers(3), WithTopic("t", partitions, nil), WithConfig("default.replication.factor", "3")}, opts...)...)
+}
+
+// dialBroker connects to the broker of an id.
+func dialBroker(t testing.TB, b *Broker, id int32) *rawClient {
+	t.Helper()
+	nc, err := net.Dial("tcp", b.nodeByID(id).addrs()[0])
+	if err != nil {
+		t.Fatalf("cannot connect to broker %d: %v", id, err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	return newRawClient(t, nc, "test")
+}
+
+func clusterClient(t testing.TB, b *Broker, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	client, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(b.Addrs()...), kgo.MetadataMinAge(10 * time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }),
+	}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func TestEachBrokerHasAnAddressAndNamesAllOthers(t *testing.T) {
+	b := three(t, 1, WithRacks("a", "b"))
+	for id := int32(1); id <= 3; id++ {
+		c := dialBroker(t, b, id)
+		for version := int16(0); version <= 13; version++ {
+			got := ask[*kmsg.MetadataResponse](c, metadata(version, false, "t"))
+			if len(got.Brokers) != 3 || version > 0 && got.ControllerID != 1 { // behaviour 20: any broker that runs
+				t.Fatalf("broker %d, v%d: %+v", id, version, got)
+			}
+			for i, n := range got.Brokers {
+				if at := net.JoinHostPort(n.Host, strconv.Itoa(int(n.Port))); n.NodeID != int32(i+1) || at != b.nodes[i].addrs()[0] {
+					t.Errorf("broker %d, v%d: broker %d is at %s, want %s", id, version, n.NodeID, at, b.nodes[i].addrs()[0])
+				}
+				if want := []string{"a", "b", "a"}[i]; version > 0 && text(n.Rack) != want {
+					t.Errorf("broker %d is in rack %q, want %q", n.NodeID, text(n.Rack), want)
+				}
+			}
+			if p := got.Topics[0].Partitions[0]; len(p.Replicas) != 3 || len(p.ISR) != 3 || p.Leader != p.Replicas[0] {
+				t.Errorf("v%d: %+v", version, p)
+			}
+		}
+		cluster := kmsg.NewPtrDescribeClusterRequest()
+		if got := ask[*kmsg.DescribeClusterResponse](c, cluster); len(got.Brokers) != 3 || got.ControllerID != 1 {
+			t.Errorf("broker %d: %+v", id, got)
+		}
+	}
+	if err := b.StopBroker(2); err != nil {
+		t.Fatal(err)
+	}
+	cluster := kmsg.NewPtrDescribeClusterRequest()
+	cluster.Version = 2
+	c := dialBroker(t, b, 1)
+	if got := ask[*kmsg.DescribeClusterResponse](c, cluster); len(got.Brokers) != 2 {
+		t.Errorf("with a broker stopped: %+v", got.Brokers)
+	}
+	cluster.IncludeFencedBrokers = true
+	if got := ask[*kmsg.DescribeClusterResponse](c, cluster); len(got.Brokers) != 3 || !got.Brokers[1].IsFenced || got.Brokers[0].IsFenced {
+		t.Errorf("with fenced brokers: %+v", got.Brokers)
+	}
+}
+
+func TestOnlyTheLeaderServesAPartition(t *testing.T) {
+	b := three(t, 1)
+	p := onlyPartition(t, b, "t")
+	if err := b.MoveLeader("t", 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	l := p.leadership.Load()
+	dialBroker(t, b, 2).mustProduce(b, "t", batchOf(t, 1, []string{"a"}))
+	c := dialBroker(t, b, 3)
+	for version := int16(3); version <= 13; version++ { // behaviour 76
+		req := produceRequest(t, b, version, "t", 0, batchOf(t, 1, []string{"b"}))
+		got := ask[*kmsg.ProduceResponse](c, req)
+		answer := got.Topics[0].Partitions[0]
+		if answer.ErrorCode != 6 {
+			t.Errorf("Produce v%d to a follower: [%d]", version, answer.ErrorCode)
+		}
+		if version >= 10 && (answer.CurrentLeader.LeaderID != 2 || answer.CurrentLeader.LeaderEpoch != l.leaderEpoch || len(got.Brokers) != 1 || got.Brokers[0].NodeID != 2 || int(got.Brokers[0].Port) != portOf(t, b, 2)) {
+			t.Errorf("Produce v%d: %+v, brokers %+v", version, answer, got.Brokers)
+		}
+	}
+	for _, version := range []int16{4, 10, 15, 16, 18} {
+		req := fetchRequest(t, b, version, "t", 0, 0)
+		got := ask[*kmsg.FetchResponse](c, req)
+		answer := got.Topics[0].Partitions[0]
+		if want := int16(6); version < 11 && answer.ErrorCode != want {
+			t.Errorf("Fetch v%d from a follower: [%d]", version, answer.ErrorCode)
+		} else if version >= 11 && (answer.ErrorCode != 0 || len(answer.RecordBatches) == 0) {
+			t.Errorf("Fetch v%d from a follower: [%d], %d bytes", version, answer.ErrorCode, len(answer.RecordBatches))
+		}
+	}
+	list := kmsg.NewPtrListOffsetsRequest()
+	list.Version, list.ReplicaID = 7, -1
+	list.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: "t", Partitions: []kmsg.ListOffsetsRequestTopicPartition{{Timestamp: -1, CurrentLeaderEpoch: -1}}}}
+	if got := ask[*kmsg.ListOffsetsResponse](c, list); got.Topics[0].Partitions[0].ErrorCode != 6 {
+		t.Errorf("ListOffsets at a follower: %+v", got)
+	}
+	epochs := kmsg.NewPtrOffsetForLeaderEpochRequest()
+	epochs.Version, epochs.ReplicaID = 3, -1
+	epochs.Topics = []kmsg.OffsetForLeaderEpochRequestTopic{{Topic: "t", Partitions: []kmsg.OffsetForLeaderEpochRequestTopicPartition{{CurrentLeaderEpoch: -1}}}}
+	if got := ask[*kmsg.OffsetForLeaderEpochResponse](c, epochs); got.Topics[0].Partitions[0].ErrorCode != 6 {
+		t.Errorf("OffsetForLeaderEpoch at a follower: %+v", got)
+	}
+	del := kmsg.NewPtrDeleteRecordsRequest()
+	del.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: "t", Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Offset: 1}}}}
+	if got := ask[*kmsg.DeleteRecordsResponse](c, del); got.Topics[0].Partitions[0].ErrorCode != 6 {
+		t.Errorf("DeleteRecords at a follower: %+v", got)
+	}
+}
+
+func portOf(t testing.TB, b *Broker, id int32) int {
+	t.Helper()
+	_, port, err := net.SplitHostPort(b.nodeByID(id).addrs()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ := strconv.Atoi(port)
+	return n
+}
+
+func TestAStoppedBrokerRefusesAndItsPartitionsHaveOtherLeaders(t *testing.T) {
+	b := three(t, 6)
+	c := dialBroker(t, b, 2)
+	ask[*kmsg.MetadataResponse](c, metadata(1, false))
+	address := b.nodeByID(2).addrs()[0]
+	if err := b.StopBroker(2); err != nil {
+		t.Fatal(err)
+	}
+	c.ended()
+	if nc, err := net.Dial("tcp", address); err == nil {
+		_ = nc.Close()
+		t.Error("the stopped broker's port takes connections")
+	}
+	for _, p := range b.Topic("t").Partitions() {
+		if p.Leader == 2 || p.Leader < 0 {
+			t.Errorf("partition %d is led by %d", p.Index, p.Leader)
+		}
+		for _, r := range p.Replicas {
+			if want := r.Broker != 2; r.InSync != want || r.Running != want {
+				t.Errorf("partition %d: %+v", p.Index, r)
+			}
+		}
+	}
+	if got := ask[*kmsg.MetadataResponse](dialBroker(t, b, 1), metadata(9, false, "t")); len(got.Brokers) != 2 {
+		t.Errorf("Metadata names %+v", got.Brokers)
+	}
+	if err := b.StartBroker(2); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask[*kmsg.MetadataResponse](dialBroker(t, b, 2), metadata(9, false, "t")); len(got.Brokers) != 3 {
+		t.Errorf("Metadata names %+v", got.Brokers)
+	}
+	for _, p := range b.Topic("t").Partitions() {
+		if p.Leader == 2 {
+			t.Errorf("partition %d went back to its old leader by itself", p.Index)
+		}
+		for _, r := range p.Replicas {
+			if !r.InSync {
+				t.Errorf("partition %d: %+v", p.Index, r)
+			}
+		}
+	}
+	for version := int16(0); version <= 2; version++ { // preferred leaders
+		electLeaders(dialBroker(t, b, 1), version, 0, nil)
+	}
+	for _, p := range b.Topic("t").Partitions() {
+		if p.Leader != p.Replicas[0].Broker {
+			t.Errorf("partition %d is led by %d, and %d is preferred", p.Index, p.Leader, p.Replicas[0].Broker)
+		}
+	}
+	if err := b.StopBroker(9); !errors.Is(err, ErrNoSuchBroker) {
+		t.Errorf("StopBroker(9): %v", err)
+	}
+}
+
+func TestWithOneReplicaAStoppedBrokerLeavesPartitionsWithoutLeader(t *testing.T) {
+	b := Start(t, WithTopic("t", 1, nil)) // the one broker of a cluster can be stopped, too
+	dial(t, b).mustProduce(b, "t", batchOf(t, 1, []string{"a"}))
+	if err := b.StopBroker(1); err != nil {
+		t.Fatal(err)
+	}
+	if p := b.Topic("t").Partitions()[0]; p.Leader != -1 || p.LeaderEpoch != 1 {
+		t.Errorf("after the stop: %+v", p)
+	}
+	if err := b.Produce("t", Record{Value: []byte("b")}); err == nil {
+		t.Error("a partition without leader takes records")
+	}
+	if err := b.StartBroker(1); err != nil {
+		t.Fatal(err)
+	}
+	if p := b.Topic("t").Partitions()[0]; p.Leader != 1 || p.LeaderEpoch != 2 || p.EndOffset != 1 {
+		t.Errorf("after the start: %+v", p)
+	}
+	dial(t, b).mustProduce(b, "t", batchOf(t, 1, []string{"b"}))
+}
+
+func TestNothingIsLostWhileBrokersStopInTurn(t *testing.T) {
+	const records = 600
+	b := three(t, 3, WithConfig("min.insync.replicas", "2"))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	producer := clusterClient(t, b, kgo.DefaultProduceTopic("t"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	consumer := clusterClient(t, b, kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
+	done := make(chan error, 1)
+	go func() {
+		for i := range records {
+			if err := producer.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(i))).FirstErr(); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for n := range 6 {
+		id := int32(n%3 + 1)
+		if err := b.Topic("t").WaitForRecords(ctx, records/8*(n+1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.StopBroker(id); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Topic("t").WaitForRecords(ctx, records/8*(n+1)+20); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.StartBroker(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]int)
+	for n := 0; n < records; {
+		fetches := consumer.PollFetches(ctx)
+		if ctx.Err() != nil {
+			t.Fatalf("%d of %d records came", n, records)
+		}
+		fetches.EachRecord(func(r *kgo.Record) { seen[string(r.Value)]++; n++ })
+	}
+	if len(seen) != records || b.Topic("t").Len() != records {
+		t.Errorf("%d different records of %d came, %d are stored", len(seen), records, b.Topic("t").Len())
+	}
+}
+
+func TestAGroupSurvivesTheMoveOfItsCoordinator(t *testing.T) {
+	b := three(t, 2)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	consumer := clusterClient(t, b, kgo.ConsumerGroup("g"), kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(50*time.Millisecond), kgo.DisableAutoCommit(), kgo.HeartbeatInterval(20*time.Millisecond))
+	produce := func(n int) {
+		t.Helper()
+		if err := b.Produce("t", Record{Value: fmt.Append(nil, n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	consume := func() {
+		t.Helper()
+		for {
+			fetches := consumer.PollFetches(ctx)
+			if ctx.Err() != nil {
+				t.Fatalf("nothing came: the group is %s", b.Group("g").State())
+			}
+			if len(fetches.Records()) > 0 {
+				break
+			}
+		}
+		if err := consumer.CommitUncommittedOffsets(ctx); err != nil {
+			t.Fatalf("cannot commit: %v", err)
+		}
+	}
+	produce(0)
+	consume()
+	generation := b.Group("g").Members()
+	for n := range 6 {
+		was := b.Coordinator("g")
+		if n%2 == 0 {
+			if err := b.MoveCoordinator("g", was%3+1); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := b.StopBroker(was); err != nil {
+			t.Fatal(err)
+		}
+		if is := b.Coordinator("g"); is == was || is < 0 {
+			t.Fatalf("the coordinator was %d and is %d", was, is)
+		}
+		produce(n + 1)
+		consume()
+		if err := b.StartBroker(was); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now := b.Group("g").Members(); len(now) != 1 || now[0].ID != generation[0].ID {
+		t.Errorf("the member was %v and is %v", generation, now)
+	}
+	if got := b.Committed("g")["t"][0]; got != 7 {
+		t.Errorf("committed is %d, want 7", got)
+	}
+}
+
+func TestAnotherBrokerThanTheCoordinatorIsNone(t *testing.T) { // behaviour 41
+	b := three(t, 1)
+	at := b.Coordinator("g")
+	other := dialBroker(t, b, at%3+1)
+	for version := int16(0); version <= 9; version++ {
+		join := kmsg.NewPtrJoinGroupRequest()
+		join.Version, join.Group, join.SessionTimeoutMillis, join.RebalanceTimeoutMillis, join.ProtocolType = version, "g", 10000, 10000, "consumer"
+		if got := ask[*kmsg.JoinGroupResponse](other, join); got.ErrorCode != 16 {
+			t.Errorf("JoinGroup v%d: [%d]", version, got.ErrorCode)
+		}
+	}
+	for version := int16(0); version <= 10; version++ {
+		offsets := kmsg.NewPtrOffsetFetchRequest()
+		offsets.Version, offsets.Group = version, "g"
+		offsets.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "t", Partitions: []int32{0}}}
+		offsets.Groups = []kmsg.OffsetFetchRequestGroup{{Group: "g"}}
+		got := ask[*kmsg.OffsetFetchResponse](other, offsets)
+		code := got.ErrorCode
+		switch {
+		case version >= 8:
+			code = got.Groups[0].ErrorCode
+		case version < 2:
+			code = got.Topics[0].Partitions[0].ErrorCode
+		}
+		if code != 16 {
+			t.Errorf("OffsetFetch v%d: %+v", version, got)
+		}
+	}
+	for version := int16(0); version <= 6; version++ {
+		describe := kmsg.NewPtrDescribeGroupsRequest()
+		describe.Version, describe.Groups = version, []string{"g"}
+		if got := ask[*kmsg.DescribeGroupsResponse](other, describe); got.Groups[0].ErrorCode != 16 {
+			t.Errorf("DescribeGroups v%d: %+v", version, got)
+		}
+		find := kmsg.NewPtrFindCoordinatorRequest()
+		find.Version, find.CoordinatorKey, find.CoordinatorKeys = version, "g", []string{"g"}
+		got := ask[*kmsg.FindCoordinatorResponse](other, find)
+		id, port := got.NodeID, got.Port
+		if version >= 4 {
+			id, port = got.Coordinators[0].NodeID, got.Coordinators[0].Port
+		}
+		if id != at || int(port) != portOf(t, b, at) {
+			t.Errorf("FindCoordinator v%d: %+v", version, got)
+		}
+	}
+	txnAt := b.TransactionCoordinator("x")
+	elsewhere := dialBroker(t, b, txnAt%3+1)
+	id := "x"
+	for version := int16(0); version <= 5; version++ {
+		init := kmsg.NewPtrInitProducerIDRequest()
+		init.Version, init.TransactionalID, init.TransactionTimeoutMillis = version, &id, 1000
+		if got := ask[*kmsg.InitProducerIDResponse](elsewhere, init); got.ErrorCode != 16 {
+			t.Errorf("InitProducerId v%d: [%d]", version, got.ErrorCode)
+		}
+		end := kmsg.NewPtrEndTxnRequest()
+		end.Version, end.TransactionalID = version, "x"
+		if got := ask[*kmsg.EndTxnResponse](elsewhere, end); got.ErrorCode != 16 {
+			t.Errorf("EndTxn v%d: [%d]", version, got.ErrorCode)
+		}
+		add := kmsg.NewPtrAddPartitionsToTxnRequest()
+		add.Version, add.TransactionalID = version, "x"
+		add.Topics = []kmsg.AddPartitionsToTxnRequestTopic{{Topic: "t", Partitions: []int32{0}}}
+		add.Transactions = []kmsg.AddPartitionsToTxnRequestTransaction{{TransactionalID: "x", Topics: []kmsg.AddPartitionsToTxnRequestTransactionTopic{{Topic: "t", Partitions: []int32{0}}}}}
+		got := ask[*kmsg.AddPartitionsToTxnResponse](elsewhere, add)
+		if version < 4 && got.Topics[0].Partitions[0].ErrorCode != 16 || version >= 4 && got.Transactions[0].Topics[0].Partitions[0].ErrorCode != 16 {
+			t.Errorf("AddPartitionsToTxn v%d: %+v", version, got)
+		}
+	}
+	describe := kmsg.NewPtrDescribeTransactionsRequest()
+	describe.TransactionalIDs = []string{"x"}
+	if got := ask[*kmsg.DescribeTransactionsResponse](elsewhere, describe); got.TransactionStates[0].ErrorCode != 16 {
+		t.Errorf("DescribeTransactions: %+v", got)
+	}
+}
+
+func TestReplicasArePlacedInTurn(t *testing.T) {
+	b := Start(t, WithBrokers(6), WithRacks("x", "y", "z"), WithMemoryNetwork())
+	tp, err := b.createTopic(newTopic{name: "t", partitions: 12, replicas: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	leads := make(map[int32]int)
+	for _, p := range tp.partitions {
+		l := p.leadership.Load()
+		leads[l.leader]++
+		racks := make(map[string]bool)
+		for _, id := range l.replicas {
+			racks[*b.nodeByID(id).rack] = true
+		}
+		if len(l.replicas) != 3 || len(racks) != 3 {
+			t.Errorf("partition %d has %v in racks %v", p.index, l.replicas, racks)
+		}
+	}
+	for id, n := range leads {
+		if n != 2 {
+			t.Errorf("broker %d leads %d of 12 partitions", id, n)
+		}
+	}
+	if len(leads) != 6 {
+		t.Errorf("leaders: %v", leads)
+	}
+	if err := b.StopBroker(1); err != nil {
+		t.Fatal(err)
+	}
+	if tp, err = b.createTopic(newTopic{name: "u", partitions: 10, replicas: 6}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range tp.partitions {
+		if l := p.leadership.Load(); l.leader == 1 || slices.Contains(l.isr, 1) || len(l.isr) != 5 || len(l.replicas) != 6 {
+			t.Errorf("with broker 1 stopped: %+v", *l)
+		}
+	}
+	if err := b.StartBroker(1); err != nil {
+		t.Fatal(err)
+	}
+	if l := tp.partitions[0].leadership.Load(); len(l.isr) != 6 {
+		t.Errorf("after its start: %+v", *l)
+	}
+	for _, k := range []struct {
+		n    newTopic
+		want string
+	}{
+		{newTopic{name: "v", partitions: 1, replicas: 7}, "Unable to replicate the partition 7 time(s): The target replication factor of 7 cannot be reached because only 6 broker(s) are registered or some brokers have all their log directories cordoned."},
+		{newTopic{name: "v", partitions: -1, replicas: -1, assignment: map[int32][]int32{0: {1, 9}}}, "The manual partition assignment includes broker 9, but no such broker is registered."},
+	} {
+		if _, err := b.createTopic(k.n); err == nil || err.message != k.want {
+			t.Errorf("%+v: %v", k.n, err)
+		}
+	}
+}
+
+func TestAdminsSeeAndMoveReplicas(t *testing.T) {
+	b := Start(t, WithBrokers(3), WithTopic("t", 1, nil))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	admin := kadm.NewClient(clusterClient(t, b))
+	if _, err := admin.CreateTopic(ctx, 2, 4, nil, "u"); !errors.Is(err, kerr.InvalidReplicationFactor) {
+		t.Errorf("four replicas on three brokers: %v", err)
+	}
+	if _, err := admin.CreateTopic(ctx, 3, 3, nil, "u"); err != nil {
+		t.Fatal(err)
+	}
+	was := b.Topic("t").Partitions()[0].Leader
+	var req kadm.AlterPartitionAssignmentsReq
+	req.Assign("t", 0, []int32{was%3 + 1, (was+1)%3 + 1})
+	if got, err := admin.AlterPartitionAssignments(ctx, req); err != nil || got.Error() != nil {
+		t.Fatal(err, got.Error())
+	}
+	if p := b.Topic("t").Partitions()[0]; p.Leader != was%3+1 || len(p.Replicas) != 2 || !p.Replicas[1].InSync {
+		t.Errorf("after the move: %+v", p)
+	}
+	// A replica on a stopped broker is awaited.
+	if err := b.StopBroker(was); err != nil {
+		t.Fatal(err)
+	}
+	req = kadm.AlterPartitionAssignmentsReq{}
+	req.Assign("t", 0, []int32{was, was%3 + 1})
+	if _, err := admin.AlterPartitionAssignments(ctx, req); err != nil {
+		t.Fatal(err)
+	}
+	var which kadm.TopicsSet
+	which.Add("t", 0)
+	all, err := admin.ListPartitionReassignments(ctx, which)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := all["t"][0]; !slices.Equal(r.AddingReplicas, []int32{was}) || !slices.Equal(r.RemovingReplicas, []int32{(was+1)%3 + 1}) || len(r.Replicas) != 3 {
+		t.Errorf("under way: %+v", r)
+	}
+	if err := b.StartBroker(was); err != nil {
+		t.Fatal(err)
+	}
+	if all, err = admin.ListPartitionReassignments(ctx, which); err != nil || len(all) != 0 {
+		t.Errorf("under way after the start: %v %v", all, err)
+	}
+	if l := onlyPartition(t, b, "t").leadership.Load(); !slices.Equal(l.replicas, []int32{was, was%3 + 1}) || len(l.isr) != 2 {
+		t.Errorf("in the end: %+v", *l)
+	}
+}

@@ -1,0 +1,109 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/fault"
+	"minibroker/broker/group"
+)
+
+// This file owns where coordinators are: with the leader of the partition that
+// has their records. With one broker that is always here. With several, a
+// request for a group or a transactional id that another broker coordinates is
+// answered with NOT_COORDINATOR before its handler sees it; requests about
+// several of them are split by their handlers, which ask coordinates.
+
+var errNoCoordinator = fail(kerr.CoordinatorNotAvailable, "The coordinator is not available.")
+
+// coordinatorOf is the broker that coordinates a key, by the topic that has its
+// records; -1 while there is none. It makes the topic if it is not there yet.
+func (b *Broker) coordinatorOf(topic, key string) int32 {
+	t := b.internalTopic(topic)
+	if t == nil {
+		return -1
+	}
+	if l := t.partitionOf(key).leadership.Load(); b.image.Load().alive(l.leader) {
+		return l.leader
+	}
+	return -1
+}
+
+// coordinates says whether the broker asked coordinates a key; else the error is
+// NOT_COORDINATOR.
+func (r *request) coordinates(topic, key string) *kerr.Error {
+	if len(r.broker.nodes) == 1 || r.broker.coordinatorOf(topic, key) == r.node.id {
+		return nil
+	}
+	return kerr.NotCoordinator
+}
+
+// serve answers a request, unless it is for a coordinator that is elsewhere.
+func (b *Broker) serve(r *request) (kmsg.Response, error) {
+	if len(b.nodes) > 1 {
+		if topic, key, about := coordinated(r.body); about && r.coordinates(topic, key) != nil {
+			f := fault.Fail(kmsg.Key(r.key), kerr.NotCoordinator)
+			return b.failed(&f, r)
+		}
+	}
+	return handlers[r.key](b, r)
+}
+
+// coordinated is the one group or transactional id that a request is about. An
+// empty one is not: the handlers refuse it.
+func coordinated(req kmsg.Request) (topic, key string, about bool) {
+	topic = groupMetadataTopic
+	switch req := req.(type) {
+	case *kmsg.OffsetCommitRequest:
+		key = req.Group
+	case *kmsg.JoinGroupRequest:
+		key = req.Group
+	case *kmsg.HeartbeatRequest:
+		key = req.Group
+	case *kmsg.LeaveGroupRequest:
+		key = req.Group
+	case *kmsg.SyncGroupRequest:
+		key = req.Group
+	case *kmsg.TxnOffsetCommitRequest:
+		key = req.Group
+	case *kmsg.OffsetDeleteRequest:
+		key = req.Group
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		key = req.Group
+	case *kmsg.ShareGroupHeartbeatRequest:
+		key = req.GroupID
+	case *kmsg.StreamsGroupHeartbeatRequest:
+		key = req.Group
+	case *kmsg.InitProducerIDRequest:
+		topic = transactionStateTopic
+		if req.TransactionalID != nil {
+			key = *req.TransactionalID
+		}
+	case *kmsg.AddPartitionsToTxnRequest:
+		topic = transactionStateTopic
+		if req.Version < 4 {
+			key = req.TransactionalID
+		}
+	case *kmsg.AddOffsetsToTxnRequest:
+		topic, key = transactionStateTopic, req.TransactionalID
+	case *kmsg.EndTxnRequest:
+		topic, key = transactionStateTopic, req.TransactionalID
+	}
+	return topic, key, key != ""
+}
+
+// moved tells the groups of a partition of __consumer_offsets that another
+// broker coordinates them now.
+func (s *groups) moved(p *partition) {
+	t := s.b.image.Load().topic(groupMetadataTopic)
+	if t == nil {
+		return
+	}
+	for _, id := range s.all() {
+		if t.partitionOf(id) == p {
+			s.with(id, func(g *group.Group, now time.Time) group.Effects { return g.Moved(now) })
+		}
+	}
+}
