@@ -20,6 +20,9 @@ func (b *Broker) handleConsumerGroupHeartbeat(r *request, req *kmsg.ConsumerGrou
 		resp.ErrorCode = kerr.UnsupportedVersion.Code
 		return resp, nil
 	}
+	if req.MemberEpoch == 0 {
+		b.internalTopic(groupMetadataTopic) // the group may begin here
+	}
 	client := group.Client{ID: r.clientID, Host: r.clientHost()}
 	timing := b.consumerTiming(req.Group)
 	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {

@@ -80,6 +80,8 @@ type consumer struct {
 	assigned partitions // what it has, or is told to have
 	revoking partitions // what it has and must give up
 
+	stored    bool      // what it says about itself is stored
+	targeted  bool      // its target is stored
 	settled   bool      // at its target: not counted in unsettled
 	session   time.Time // the end of its session
 	rebalance time.Time // when it must have given up what it has to; zero: nothing
@@ -177,6 +179,7 @@ func (g *Consumer) event(e Event) {
 // bump starts the next epoch of the group.
 func (g *Consumer) bump(e Event) {
 	g.epoch++
+	g.storeEpoch(g.topics)
 	g.event(e)
 }
 
@@ -205,8 +208,10 @@ func (g *Consumer) setInstance(m *consumer, instance *string) {
 
 // rename lets a static member that came back take its former self's place.
 func (g *Consumer) rename(m *consumer, id string) {
+	g.storeMemberGone(m)
 	delete(g.members, m.id)
 	m.id, m.epoch, m.previous = id, 0, 0
+	m.stored = false
 	m.rebalance = time.Time{}
 	g.members[id] = m
 	g.note(m)
@@ -214,6 +219,7 @@ func (g *Consumer) rename(m *consumer, id string) {
 
 // remove takes a member out. What it had is free.
 func (g *Consumer) remove(m *consumer) {
+	g.storeMemberGone(m)
 	g.setPartitions(m, m.epoch, nil, nil)
 	delete(g.members, m.id)
 	i := slices.Index(g.order, m)
@@ -322,9 +328,14 @@ func (g *Consumer) assign() {
 	for i, m := range g.order {
 		if !m.target.equal(members[i].target) {
 			m.target = members[i].target
+			m.targeted = false
+		}
+		if !m.targeted {
+			g.storeTarget(m)
 		}
 		g.note(m)
 	}
+	g.storeAssigned()
 	g.event(Event{Why: "assigned by " + name})
 }
 
@@ -428,6 +439,7 @@ func (g *Consumer) cleanup() {
 
 func (g *Consumer) die(why string) {
 	g.storeOffsetsGone()
+	g.storeGroupGone()
 	g.event(Event{Why: why})
 	g.out.Events[len(g.out.Events)-1].To = Dead
 	g.became = New(g.id, g.cfg) // anything may begin here again

@@ -76,6 +76,7 @@ func (g *Consumer) join(client Client, req *kmsg.JoinGroupRequest, cluster Clust
 		g.event(Event{Member: id, Why: "static member came back by the classic protocol"})
 	}
 	e.Member = id
+	was := m.described()
 	m.client = client
 	g.setInstance(m, req.InstanceID)
 	if sub.Rack != nil {
@@ -88,6 +89,7 @@ func (g *Consumer) join(client Client, req *kmsg.JoinGroupRequest, cluster Clust
 	changed := g.setNames(m, sub.Topics)
 	changed = g.setRegex(m, "", nil) || changed
 	g.setClassic(m, &classicSide{sessionTimeout: session, protocols: cloneProtocols(req.Protocols), version: sub.Version})
+	g.storeUpdated(m, was, changed)
 	if changed || cluster.Version != g.seen {
 		if others := g.refreshTopics(cluster); changed || others {
 			g.bump(e)

@@ -101,8 +101,10 @@ func (g *Consumer) heartbeat(client Client, req *kmsg.ConsumerGroupHeartbeatRequ
 		g.event(Event{Member: id, Why: "static member came back"})
 	}
 	e.Member = m.id
+	was := m.described()
 	changed := g.update(m, client, req, re)
 	g.setClassic(m, nil)
+	g.storeUpdated(m, was, changed)
 	if changed || cluster.Version != g.seen {
 		others := g.refreshTopics(cluster)
 		if !changed {
@@ -231,6 +233,8 @@ func (g *Consumer) goodbye(req *kmsg.ConsumerGroupHeartbeatRequest) (*kmsg.Consu
 		// It keeps its partitions and its session for who comes back.
 		g.setPartitions(m, m.epoch, m.assigned, nil)
 		m.epoch = leaveStaticEpoch
+		m.assigned.each(func(topic [16]byte, partition int32) { g.owners[topic][partition].since = 0 })
+		g.storeCurrent(m)
 		m.rebalance = time.Time{}
 		g.note(m)
 		g.event(Event{Member: m.id, Why: "static member left for a while"})

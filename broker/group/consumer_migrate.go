@@ -64,6 +64,8 @@ func (g *Classic) toConsumer(memberEpoch int32, cluster Cluster) (*Consumer, *re
 		m.target = has
 		c.within(&m.session, old.sessionTimeout)
 	}
+	c.now = g.now
+	c.storeAll(cluster.Lookup)
 	// Its topics are looked up with the heartbeat that brings this about, and
 	// are new to it: so there is an assignment of its own.
 	c.event(Event{Why: "upgraded from the classic protocol"})
@@ -73,8 +75,8 @@ func (g *Classic) toConsumer(memberEpoch int32, cluster Cluster) (*Consumer, *re
 // handOver ends the classic group for the one that it became: who waits has to
 // join anew.
 func (g *Classic) handOver(c *Consumer) {
-	if g.state != Dead {
-		c.store(Record{Key: groupKey(g.id, 0)}) // it is no classic one any more
+	if g.state != Dead { // it is no classic one any more
+		c.out.Records = slices.Insert(c.out.Records, 0, Record{Key: groupKey(g.id, 0)})
 	}
 	for _, m := range g.order {
 		g.answerJoin(m, refusedJoin(m.id, kerr.RebalanceInProgress))
@@ -118,6 +120,7 @@ func (g *Consumer) downgrade(without []*consumer, joined *consumer) {
 			left = append(left, m)
 		}
 	}
+	g.storeAllGone()
 	c := g.toClassic()
 	c.state, c.previous = g.state, g.state
 	c.generation = g.epoch
@@ -146,7 +149,6 @@ func (g *Consumer) downgrade(without []*consumer, joined *consumer) {
 func (g *Consumer) toClassic() *Classic {
 	c := &Classic{base: g.base, state: Empty, previous: Empty, stateSince: g.now}
 	c.cleanupSoon()
-	c.storeNew()
 	return c
 }
 

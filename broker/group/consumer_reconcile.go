@@ -44,6 +44,7 @@ func (o owned) within(ps partitions) bool {
 // subscription changed with this request.
 func (g *Consumer) reconcile(m *consumer, has owned, subscribed bool) bool {
 	before, epoch, phase := m.assigned, m.epoch, m.phase
+	revoking, previous := m.revoking, m.previous
 	switch {
 	case m.phase == stable && m.epoch == g.assignmentEpoch:
 		if subscribed {
@@ -59,6 +60,9 @@ func (g *Consumer) reconcile(m *consumer, has owned, subscribed bool) bool {
 	if epoch != m.epoch || phase != m.phase || !before.equal(m.assigned) {
 		g.note(m)
 		g.event(Event{Member: m.id, Why: m.phase.String()})
+	}
+	if epoch != m.epoch || previous != m.previous || phase != m.phase || !before.equal(m.assigned) || !revoking.equal(m.revoking) {
+		g.storeCurrent(m)
 	}
 	switch {
 	case m.phase != unrevoked || m.classic != nil: // a classic member has other timers

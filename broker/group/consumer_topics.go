@@ -3,6 +3,7 @@ package group
 import (
 	"errors"
 	"iter"
+	"maps"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -28,6 +29,7 @@ type regex struct {
 	re      *regexp.Regexp
 	members int
 	topics  []string // sorted
+	stored  bool
 }
 
 // compile makes a pattern of what a member wants to subscribe to. It must match
@@ -74,6 +76,7 @@ func (g *Consumer) setRegex(m *consumer, pattern string, re *regexp.Regexp) (cha
 	if old := g.regexes[m.regex]; old != nil {
 		if old.members--; old.members == 0 {
 			delete(g.regexes, m.regex)
+			g.storeNothing(aboutPattern, &m.regex)
 		}
 	}
 	m.regex = pattern
@@ -94,30 +97,48 @@ func (g *Consumer) setRegex(m *consumer, pattern string, re *regexp.Regexp) (cha
 // refreshTopics looks up what the group subscribes to, and tells whether there
 // are other topics or partitions than before.
 func (g *Consumer) refreshTopics(cluster Cluster) bool {
-	if len(g.regexes) > 0 && cluster.Version != g.seen {
-		for _, r := range g.regexes {
-			r.topics = nil
-		}
-		for t := range cluster.All {
-			for _, r := range g.regexes {
-				if r.re.MatchString(t.Name) {
-					r.topics = append(r.topics, t.Name)
-				}
-			}
-		}
+	if cluster.Version != g.seen {
+		g.seen = cluster.Version
+		g.resolvePatterns(cluster)
 	}
-	g.seen = cluster.Version
-	var topics []Topic
-	for _, name := range g.subscribedNames() {
-		if t := cluster.Lookup(name, [16]byte{}); t.Err == 0 {
-			topics = append(topics, t)
-		}
-	}
+	topics := g.existing(cluster.Lookup)
 	if slices.Equal(g.topics, topics) {
 		return false
 	}
 	g.setTopics(topics)
 	return true
+}
+
+// existing is what the members subscribe to and exists.
+func (g *Consumer) existing(lookup Lookup) (topics []Topic) {
+	for _, name := range g.subscribedNames() {
+		if t := lookup(name, [16]byte{}); t.Err == 0 {
+			topics = append(topics, t)
+		}
+	}
+	return topics
+}
+
+// resolvePatterns finds the topics of each pattern.
+func (g *Consumer) resolvePatterns(cluster Cluster) {
+	if len(g.regexes) == 0 {
+		return
+	}
+	found := make(map[string][]string, len(g.regexes))
+	for t := range cluster.All {
+		for pattern, r := range g.regexes {
+			if r.re.MatchString(t.Name) {
+				found[pattern] = append(found[pattern], t.Name)
+			}
+		}
+	}
+	for _, pattern := range slices.Sorted(maps.Keys(g.regexes)) {
+		r := g.regexes[pattern]
+		if !r.stored || !slices.Equal(r.topics, found[pattern]) {
+			g.storePattern(pattern, found[pattern])
+		}
+		r.topics, r.stored = found[pattern], true
+	}
 }
 
 func (g *Consumer) setTopics(topics []Topic) {

@@ -177,7 +177,10 @@ func (g *Group) Join(now time.Time, client Client, req *kmsg.JoinGroupRequest, t
 			return c.Join(now, client, req, t, cluster)
 		}
 		c.now = now
-		g.kind = c.toClassic()
+		c.storeGroupGone()
+		classic := c.toClassic()
+		classic.storeNew()
+		g.kind = classic
 	}
 	return g.kind.(*Classic).Join(now, client, req, t)
 }
