@@ -28,16 +28,27 @@ func WithMemoryNetwork() Option { return func(o *options) { o.memory = true } }
 
 // Dialer returns a function that connects to this broker inside the process,
 // whatever the address: what a program under test has in its configuration
-// leads here, too. It fits where clients take a dial function: franz-go's
-// kgo.Dialer, the DialFunc of segmentio's kafka.Dialer and the Dial of its
-// kafka.Transport, and sarama's Config.Net.Proxy.Dialer by a small type with a
-// Dial method.
+// leads here, too. It fits where clients take a dial function or a dialer:
+// franz-go's kgo.Dialer, the DialFunc of segmentio's kafka.Dialer and the Dial of
+// its kafka.Transport, and sarama's Config.Net.Proxy.Dialer.
 //
 // It works beside ports; use [WithMemoryNetwork] to have none. Dialing fails
 // with a refused connection once the broker is closed, and with ctx's error
 // when ctx has ended.
-func (b *Broker) Dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
-	return b.memory.dial
+func (b *Broker) Dialer() DialFunc { return b.memory.dial }
+
+// DialFunc opens a connection, as net.Dialer's DialContext does. It has the
+// methods of the interfaces that clients know dialers by.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// DialContext calls f.
+func (f DialFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return f(ctx, network, address)
+}
+
+// Dial calls f without a context: what golang.org/x/net/proxy calls a dialer.
+func (f DialFunc) Dial(network, address string) (net.Conn, error) {
+	return f(context.Background(), network, address)
 }
 
 // memoryNetwork is a broker's own network. As a net.Listener it has an address
