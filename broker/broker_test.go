@@ -15,7 +15,10 @@ import (
 	"minibroker/broker/group"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The meters of sarama, a client, have one goroutine for all of the process.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
 
 func TestCloseFreesPortsAndEndsWhatWaits(t *testing.T) {
 	b, err := New(WithPort(0), WithTopic("t", 1, nil))

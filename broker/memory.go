@@ -26,16 +26,28 @@ func WithMemoryNetwork() Option { return func(o *options) { o.memory = true } }
 // Dialer returns a function that connects to this broker inside the process,
 // whatever the address: what a program under test has in its configuration
 // leads here, too. Of several brokers, it connects to the one whose name or port
-// is in the address, and to the first that runs where it is nobody's. It fits where clients take a dial function: franz-go's
-// kgo.Dialer, the DialFunc of segmentio's kafka.Dialer and the Dial of its
-// kafka.Transport, and sarama's Config.Net.Proxy.Dialer by a small type with a
-// Dial method.
+// is in the address, and to the first that runs where it is nobody's. It fits
+// where clients take a dial function or a dialer: franz-go's kgo.Dialer, the
+// DialFunc of segmentio's kafka.Dialer and the Dial of its kafka.Transport, and
+// sarama's Config.Net.Proxy.Dialer.
 //
 // It works beside ports; use [WithMemoryNetwork] to have none. Dialing fails
 // with a refused connection once the broker is closed, and with ctx's error
 // when ctx has ended.
-func (b *Broker) Dialer() func(ctx context.Context, network, address string) (net.Conn, error) {
-	return b.dialMemory
+func (b *Broker) Dialer() DialFunc { return b.dialMemory }
+
+// DialFunc opens a connection, as net.Dialer's DialContext does. It has the
+// methods of the interfaces that clients know dialers by.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// DialContext calls f.
+func (f DialFunc) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	return f(ctx, network, address)
+}
+
+// Dial calls f without a context: what golang.org/x/net/proxy calls a dialer.
+func (f DialFunc) Dial(network, address string) (net.Conn, error) {
+	return f(context.Background(), network, address)
 }
 
 // memoryNetwork is one broker's place on the network inside the process. As a

@@ -62,6 +62,7 @@ func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 	warm(t, s.Bootstrap)
 	for _, c := range append([]client{
 		{name: "confluent-kafka", headers: true, command: python("librdkafka.py", "confluent-kafka")},
+		{name: "librdkafka in C", headers: true, command: c},
 		{name: "aiokafka", headers: true, command: python("aio.py", "aiokafka", "cramjam")},
 		{name: "kafka-python 1.4.7", codecs: codecs[:4], headers: true, command: oldKafkaPython},
 		{name: "kafkajs", codecs: codecs[:3], headers: true, slow: true, command: kafkajs},
