@@ -35,8 +35,8 @@ var tools = []tool{
 
 // slowTools are those of the slow clients, which run in CI and with MINIBROKER_SLOW=1.
 var slowTools = []tool{
-	{"default-jdk-headless", "the Java clients", []string{"javac", "-version"}},
-	{"maven", "the Java clients", []string{"mvn", "--version"}},
+	{"default-jdk-headless", "the Java clients, Kafka Streams, Connect, MirrorMaker and Spark", []string{"javac", "-version"}},
+	{"maven", "the jars of all of those", []string{"mvn", "--version"}},
 	{"nodejs", "kafkajs", []string{"node", "--version"}},
 	{"npm", "kafkajs", []string{"npm", "--version"}},
 }

@@ -70,6 +70,14 @@ func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.test(t, s.Bootstrap) })
 	}
 	t.Run("tools", func(t *testing.T) { t.Parallel(); testTools(t, s.Bootstrap) })
+	for _, c := range streams {
+		t.Run("streams "+c.version, func(t *testing.T) { t.Parallel(); testStreams(t, s.Bootstrap, c.version, c.guarantee) })
+	}
+	for _, c := range sparks {
+		t.Run("spark "+c.version, func(t *testing.T) { t.Parallel(); testSpark(t, s.Bootstrap, c.version, c.scala) })
+	}
+	t.Run("connect", func(t *testing.T) { t.Parallel(); testConnect(t, s.Bootstrap) })
+	t.Run("mirrormaker", func(t *testing.T) { t.Parallel(); testMirror(t) })
 	t.Run("sarama", func(t *testing.T) { t.Parallel(); testSarama(t, s.Bootstrap) })
 	t.Run("kafka-go", func(t *testing.T) { t.Parallel(); testSegmentio(t, s.Bootstrap) })
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,12 +40,24 @@ func javaClients() []client {
 
 // java returns the command that runs RoundTrip with a version of kafka-clients.
 func java(t *testing.T, version string) []string {
-	path := harness.NeedTool(t, "java", "default-jdk-headless")
-	jars := jars(t, "org.apache.kafka:kafka-clients:"+version)
-	classes := compile(t, version, jars)
-	path, _ = filepath.EvalSymlinks(path)
-	return []string{path, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-		"-cp", classes + string(os.PathListSeparator) + filepath.Join(jars, "*"), "RoundTrip"}
+	jars := jars(t, "org.apache.kafka:kafka-clients:"+version, simpleLogger)
+	return jvm(t, 128, "RoundTrip", compile(t, version, jars, "RoundTrip.java"), jars)
+}
+
+// simpleLogger prints warnings of Java programs on stderr, so that a failure says more than an exit status.
+const simpleLogger = "org.slf4j:slf4j-simple:1.7.36"
+
+// jvm returns the command that runs a class with so many MiB of heap, and directories of classes or jars. Its flags are
+// those for programs that live for seconds.
+func jvm(t *testing.T, heap int, class string, path ...string) []string {
+	java := harness.NeedTool(t, "java", "default-jdk-headless")
+	java, _ = filepath.EvalSymlinks(java)
+	var cp []string
+	for _, dir := range path {
+		cp = append(cp, dir, filepath.Join(dir, "*"))
+	}
+	return []string{java, fmt.Sprintf("-Xmx%dm", heap), "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		"-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", strings.Join(cp, string(os.PathListSeparator)), class}
 }
 
 // once makes a directory of the cache at the first call, by calling fill with it, and keeps it: two processes that make
@@ -76,40 +89,61 @@ func once(t *testing.T, fill func(dir string), names ...string) string {
 	return dir
 }
 
-// jars returns a directory with the jar of an artifact (group:name:version) and those that it needs.
-func jars(t *testing.T, artifact string) string {
+// jars returns a directory with the jars of artifacts (group:name:version) and those that they need. It is named after
+// the first of them. Hadoop's are left out: Spark, the only one to name them, brings its own.
+func jars(t *testing.T, artifacts ...string) string {
 	t.Helper()
-	part := strings.Split(artifact, ":")
+	var dependencies strings.Builder
+	for _, artifact := range artifacts {
+		part := strings.Split(artifact, ":")
+		fmt.Fprintf(&dependencies, "<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>\n", part[0], part[1], part[2])
+	}
+	pom := `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>minibroker</groupId><artifactId>jars</artifactId><version>1</version><dependencies>
+` + dependencies.String() + "</dependencies></project>"
+	sum := sha256.Sum256([]byte(pom))
+	first := strings.Split(artifacts[0], ":")
 	return once(t, func(dir string) {
 		mvn := harness.NeedTool(t, "mvn", "maven")
-		pom := fmt.Sprintf(`<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>minibroker</groupId><artifactId>jars</artifactId><version>1</version><dependencies><dependency>
-<groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency></dependencies></project>`, part[0], part[1], part[2])
 		path := filepath.Join(t.TempDir(), "pom.xml")
 		if err := os.WriteFile(path, []byte(pom), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		run(t, mvn, "-q", "-B", "-f", path, "dependency:copy-dependencies", "-DoutputDirectory="+dir)
-	}, "jars", part[1]+"-"+part[2])
+		// -U: what could not be had the first time is asked for again, and not taken as missing.
+		args := []string{"-q", "-B", "-U", "-f", path, "dependency:copy-dependencies", "-DincludeScope=runtime", "-DexcludeGroupIds=org.apache.hadoop", "-DoutputDirectory=" + dir}
+		for try := 1; ; try++ {
+			out, err := exec.CommandContext(t.Context(), mvn, args...).CombinedOutput()
+			if err == nil {
+				return
+			}
+			if try == 3 {
+				t.Fatalf("the jars of %s could not be had in %d tries: %v\n%s", strings.Join(artifacts, ", "), try, err, out)
+			}
+		}
+	}, "jars", first[1]+"-"+first[2]+"-"+hex.EncodeToString(sum[:4]))
 }
 
-// compile compiles the lines of RoundTrip.java that are for this version.
-func compile(t *testing.T, version, jars string) string {
+// compile compiles programs of the directory java, the lines that are for this version, and returns where the classes are.
+func compile(t *testing.T, version, jars string, programs ...string) string {
 	t.Helper()
-	source, err := os.ReadFile("java/RoundTrip.java")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := linesFor(string(source), version)
-	sum := sha256.Sum256([]byte(text))
-	return once(t, func(dir string) {
-		javac := harness.NeedTool(t, "javac", "default-jdk-headless")
-		path := filepath.Join(t.TempDir(), "RoundTrip.java")
+	src := t.TempDir()
+	args := []string{"-nowarn", "-Xlint:none", "-cp", filepath.Join(jars, "*")}
+	sum := sha256.New()
+	for _, name := range programs {
+		source, err := os.ReadFile(filepath.Join("java", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, path := linesFor(string(source), version), filepath.Join(src, name)
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		run(t, javac, "-nowarn", "-Xlint:none", "-cp", filepath.Join(jars, "*"), "-d", dir, path)
-	}, "classes", version+"-"+hex.EncodeToString(sum[:4]))
+		args = append(args, path)
+		fmt.Fprint(sum, name, "\n", text)
+	}
+	return once(t, func(dir string) {
+		run(t, harness.NeedTool(t, "javac", "default-jdk-headless"), append([]string{"-d", dir}, args...)...)
+	}, "classes", version+"-"+hex.EncodeToString(sum.Sum(nil)[:4]))
 }
 
 // A mark at a line's end, or alone on a line before a part that ends with a line "//end".
@@ -156,5 +190,41 @@ func run(t *testing.T, name string, args ...string) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+// TestTheListOfClientsNamesTheirVersions holds docs/clients.md to what runs.
+func TestTheListOfClientsNamesTheirVersions(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(harness.Root(), "docs/clients.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"Kafka Connect": kafkaVersion, "MirrorMaker 2": kafkaVersion}
+	for _, c := range javaClients() {
+		want["kafka-clients (Java)"] += strings.TrimPrefix(c.name, "kafka-clients") + ","
+	}
+	for _, c := range streams {
+		want["Kafka Streams"] += c.version + ","
+	}
+	for _, c := range sparks {
+		want["Spark (PySpark)"] += c.version + ","
+		for _, line := range []string{"pyspark==" + c.version + " ", "spark-sql-kafka-0-10_" + c.scala + ":" + c.version + `"`} {
+			if !strings.Contains(string(page), line) {
+				t.Errorf("docs/clients.md does not say %q", line)
+			}
+		}
+	}
+	for client, versions := range want {
+		row := regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(client) + ` \|(.*?)\|`).FindStringSubmatch(string(page))
+		if row == nil {
+			t.Errorf("docs/clients.md has no row for %s", client)
+			continue
+		}
+		listed := strings.Split(strings.ReplaceAll(row[1], " ", ""), ",")
+		for version := range strings.SplitSeq(strings.Trim(strings.ReplaceAll(versions, " ", ""), ","), ",") {
+			if !slices.Contains(listed, version) {
+				t.Errorf("docs/clients.md lists versions %s of %s, without %s", row[1], client, version)
+			}
+		}
 	}
 }
