@@ -54,6 +54,7 @@ type Broker struct {
 	// What Reset goes back to.
 	seeds   []TopicSpec
 	started *config.Broker
+	loaded  *Snapshot // with the fixtures; nil: there are none
 	metrics metrics
 
 	listeners []net.Listener
@@ -139,6 +140,11 @@ func New(opts ...Option) (*Broker, error) {
 		if err := b.createSeed(t); err != nil {
 			return nil, err
 		}
+	}
+	if err := b.loadFixtures(o.fixtures); err != nil {
+		b.janitor.stop()
+		b.stop()
+		return nil, err
 	}
 	if o.memory {
 		o.listeners = append(o.listeners, b.memory)
