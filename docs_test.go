@@ -2,6 +2,7 @@ package minibroker_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -30,6 +31,10 @@ var checks = map[string]func(*testing.T, markdown.Block){
 	"starts": checkStarts,
 	// config file: minibroker starts with it.
 	"config file": checkConfigFile,
+	// fixture: a broker starts with it and has a topic "orders".
+	"fixture": checkFixture,
+	// shell: the commands succeed, with a broker at localhost that has a topic "orders".
+	"shell": checkShell,
 	// hosts: the line that the notebook's test puts into a hosts file.
 	"hosts": checkHosts,
 }
@@ -167,6 +172,28 @@ func checkConfigFile(t *testing.T, b markdown.Block) {
 	}
 	lab := netns.New(t) // the file may name ports
 	lab.Broker.StartWith(harness.Options{Command: []string{harness.Binary(t), "--config", path}})
+}
+
+func checkFixture(t *testing.T, b markdown.Block) {
+	path := filepath.Join(t.TempDir(), "fixture."+b.Lang)
+	if err := os.WriteFile(path, []byte(b.Text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := harness.Start(t, harness.Options{Command: []string{harness.Binary(t), "--port", "0", "--http-port", "off", "--fixture", path}})
+	out, err := exec.CommandContext(t.Context(), harness.Binary(t), "dump", "--bootstrap-servers", s.Bootstrap).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `{"topic":"orders"`) {
+		t.Errorf("the broker has %s (%v)", out, err)
+	}
+}
+
+func checkShell(t *testing.T, b markdown.Block) {
+	lab := netns.New(t) // the ports of the page may be somebody else's
+	lab.Host.Start("--port", "9092", "--http-port", "7080", "--topic", "orders:3")
+	dir := t.TempDir()
+	if err := os.Symlink(harness.Binary(t), filepath.Join(dir, "minibroker")); err != nil {
+		t.Fatal(err)
+	}
+	lab.Host.Run("sh", "-euc", "cd '"+dir+"'\nPATH=\"$PWD:$PATH\"\n"+b.Text)
 }
 
 func checkHosts(t *testing.T, b markdown.Block) {

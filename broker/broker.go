@@ -53,6 +53,7 @@ type Broker struct {
 	// What Reset goes back to.
 	seeds   []TopicSpec
 	started *config.Broker
+	loaded  *Snapshot // with the fixtures; nil: there are none
 	metrics metrics
 
 	doors     sync.Mutex    // held to start and stop brokers; the first of all locks
@@ -137,6 +138,11 @@ func New(opts ...Option) (*Broker, error) {
 		if err := b.createSeed(t); err != nil {
 			return nil, err
 		}
+	}
+	if err := b.loadFixtures(o.fixtures); err != nil {
+		b.janitor.stop()
+		b.stop()
+		return nil, err
 	}
 	if err := b.open(&o); err != nil {
 		return nil, err

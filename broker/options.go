@@ -21,6 +21,7 @@ type options struct {
 
 	transcript bool // keep the newest requests
 	topics     []TopicSpec
+	fixtures   []fixtureFile
 	configs    map[string]string
 	advertise  string
 	published  string

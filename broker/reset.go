@@ -17,15 +17,20 @@ import (
 // while its ports and connections stay: between subtests that share it.
 
 // Reset brings the broker back to where it was when it started: the topics of
-// WithTopic are there, and empty; all else is gone, such as other topics,
-// groups, committed offsets, transactional ids, quotas, changed configs, faults
-// and hooks. It costs microseconds.
+// WithTopic are there, and empty, and those of fixtures have what the fixtures
+// gave them; all else is gone, such as other topics, groups, committed offsets,
+// transactional ids, quotas, changed configs, faults and hooks. It costs
+// microseconds.
 //
 // Ports and connections stay, and clients that live on see what they would see
 // if somebody had deleted the topics and made them anew. Producer ids go on
 // counting, so that old and new producers are never taken for one another. On a
 // broker from [Start], faults that never happened fail the test.
 func (b *Broker) Reset() {
+	if b.loaded != nil {
+		b.Restore(b.loaded)
+		return
+	}
 	b.renew(b.started, func() {
 		for _, t := range b.seeds {
 			// What could be made at the start can be made again.
@@ -212,14 +217,7 @@ func (b *Broker) Restore(s *Snapshot) {
 		if len(topics) == 0 {
 			continue
 		}
-		b.internalTopic(groupMetadataTopic)
-		req := kmsg.NewPtrOffsetCommitRequest()
-		req.Version, req.Group, req.Generation, req.Topics = 8, id, -1, topics
-		lookup := b.lookupTopic()
-		b.groups.with(id, func(g *group.Group, now time.Time) group.Effects {
-			_, eff := g.CommitOffsets(now, req, lookup)
-			return eff
-		})
+		b.commitAs(id, topics)
 	}
 }
 

@@ -51,6 +51,12 @@ type file struct {
 func (f *file) put(key string, values ...string) {
 	place := key + " in " + f.name
 	switch {
+	case key == "fixture" || key == "fixtures":
+		for _, v := range values {
+			for _, path := range splitRepeated(v) {
+				f.layer["fixture"] = append(f.layer["fixture"], setting{path, place, false})
+			}
+		}
 	case key == "topic" || key == "topics":
 		for _, v := range values {
 			for _, t := range splitRepeated(v) {

@@ -91,12 +91,15 @@ A flag goes before the environment, the environment before the file.`,
 	f.String("http-port", "7080", "port for the web UI, /metrics, /healthz and /readyz (0: a free one; off: none)")
 	f.String("ui", "on", "web UI on the HTTP port: on or off")
 	f.StringArray("topic", nil, "topic to create, as name:partitions[:config=value,...]; repeatable")
+	f.StringArray("fixture", nil, "file of topics, records and committed offsets to start with, in YAML or JSON lines; repeatable")
 	f.StringArray("set", nil, "broker config, as name=value by Kafka's names; repeatable")
 	f.String("config", "", "file with the same settings, in YAML or as Java properties")
 	f.StringArray("advertise", nil, "address that clients are told: auto, host:port, or rules such as 10.0.0.0/8=broker:9092,*=localhost:19092 (default auto)")
 	f.String("published", "", "host:port at which a container's port is published, if renumbered")
 	f.String("log-level", "info", "least level logged: debug, info, warn or error")
 	f.String("log-format", "text", "format of the log: text or json")
+
+	cmd.AddCommand(dumpCommand())
 
 	complete := func(flag string, names func() []string) {
 		// It fails only for a flag that does not exist.

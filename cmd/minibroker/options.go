@@ -25,6 +25,7 @@ type options struct {
 	httpPort  int // -1: none
 	ui        bool
 	topics    []topicSpec
+	fixtures  []setting
 	configs   map[string]string // of the broker
 	ignored   []string          // configs given that have no effect, for the log
 	advertise string
@@ -53,7 +54,7 @@ type layer map[string][]setting
 
 // repeatable are the flags that may be given more than once; in the environment
 // and in properties their values are separated by semicolons or new lines.
-var repeatable = []string{"topic", "set", "advertise", "rack"}
+var repeatable = []string{"topic", "fixture", "set", "advertise", "rack"}
 
 func splitRepeated(text string) []string {
 	parts := strings.FieldsFunc(text, func(r rune) bool { return r == ';' || r == '\n' || r == '\r' })
@@ -170,6 +171,9 @@ func (o *options) readPlain(layers []layer) (err error) {
 	brokers, _ := first(layers, "brokers")
 	if o.brokers, err = strconv.Atoi(brokers.value); err != nil || o.brokers < 1 {
 		return brokers.errorf("%q is not a number of brokers: use 1 or more", brokers.value)
+	}
+	for _, l := range slices.Backward(layers) {
+		o.fixtures = append(o.fixtures, l["fixture"]...)
 	}
 	port, _ := first(layers, "port")
 	if o.port, err = readPort(port); err != nil {

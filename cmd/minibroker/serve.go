@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -79,8 +80,16 @@ func brokerOptions(o *options, log *slog.Logger) []broker.Option {
 	for _, t := range o.topics {
 		opts = append(opts, broker.WithTopic(t.name, t.partitions, t.configs))
 	}
+	for _, f := range o.fixtures {
+		opts = append(opts, broker.WithFixture(anyFile{}, f.value))
+	}
 	return opts
 }
+
+// anyFile is the whole file system, by the names that people write.
+type anyFile struct{}
+
+func (anyFile) Open(name string) (fs.File, error) { return os.Open(name) }
 
 func newLogHandler(o *options, w io.Writer) slog.Handler {
 	opts := &slog.HandlerOptions{Level: o.level}

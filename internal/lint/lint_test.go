@@ -29,10 +29,12 @@ var mayImport = map[string][]string{
 	"internal/listen": {},
 	"internal/memnet": {"internal/clock"},
 	"broker/fault":    {},
+	"broker/fixture":  {},
 	"broker/share":    {},
-	"broker":          {"broker/fault", "broker/share", "internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
+	"broker":          {"broker/fault", "broker/fixture", "broker/share", "internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
 	"ui":              {"internal/listen", "broker", "broker/config", "protocol", "internal/clock"},
-	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock"},
+	"internal/dump":   {"broker/fixture"},
+	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock", "internal/dump"},
 }
 
 // forbidden are functions whose use would tie the broker to the wall clock or
