@@ -35,10 +35,12 @@ type Broker struct {
 	features    atomic.Pointer[featureLevels]
 	controller  controller
 	groups      groups
+	shares      shares
 	advertiser  *advertiser
 	webPort     int // to name to browsers; 0: none
 
 	fetchSessions *fetchSessions
+	shareSessions *shareSessions
 	janitor       janitor
 	transactions  transactions
 	quotas        quotas

@@ -49,6 +49,8 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.groups.mu.Lock()
 	b.groups.pending = nil
 	b.groups.mu.Unlock()
+	b.shareSessions.reset()
+	b.shares.reset()
 	b.controller.mu.Lock()
 	b.config.Store(cfg)
 	b.readGroupConfig(cfg)
