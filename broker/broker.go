@@ -34,21 +34,23 @@ type Broker struct {
 	features    atomic.Pointer[featureLevels]
 	controller  controller
 	groups      groups
+	shares      shares
 	advertiser  *advertiser
 	webPort     int // to name to browsers; 0: none
 
-	replication  replication
-	janitor      janitor
-	transactions transactions
-	quotas       quotas
-	scram        scramUsers
-	telemetry    telemetry
-	producerIDs  atomic.Int64 // given out so far
-	observers    observers
-	changes      changes
-	faults       faults
-	transcript   *transcript // nil: not kept
-	test         TB          // that Start was called by; else nil
+	replication   replication
+	shareSessions *shareSessions
+	janitor       janitor
+	transactions  transactions
+	quotas        quotas
+	scram         scramUsers
+	telemetry     telemetry
+	producerIDs   atomic.Int64 // given out so far
+	observers     observers
+	changes       changes
+	faults        faults
+	transcript    *transcript // nil: not kept
+	test          TB          // that Start was called by; else nil
 
 	// What Reset goes back to.
 	seeds   []TopicSpec

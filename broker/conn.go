@@ -38,6 +38,8 @@ type conn struct {
 
 	telemetry *clientInstance // of the newest request about telemetry
 
+	shareSessions []*shareSession // begun here
+
 	muted time.Duration // how long not to read, after the answer
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker/group"
+	"minibroker/broker/share"
 )
 
 // handleListGroups serves ListGroups v0-v5 (v4: by state, v5: by type).
@@ -66,7 +67,10 @@ func (b *Broker) handleDeleteGroups(r *request, req *kmsg.DeleteGroupsRequest) (
 		err := r.coordinates(groupMetadataTopic, id)
 		if err == nil {
 			b.groups.with(id, func(g *group.Group, now time.Time) (eff group.Effects) {
-				err, eff = g.Delete(now)
+				shared := g.IsShare()
+				if err, eff = g.Delete(now); err == nil && shared {
+					b.shares.deleteWhere(func(key share.PartitionKey) bool { return key.Group == id })
+				}
 				return eff
 			})
 		}

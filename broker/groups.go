@@ -219,6 +219,7 @@ func (b *Broker) readGroupConfig(cfg *config.Broker) {
 		NewUUID:                b.random.uuidText,
 		Watched:                b.groups.watchers.any,
 		Consumer:               consumerConfig(cfg, b.random.uuidShort),
+		Share:                  group.ShareConfig{MaxSize: cfg.Int("group.share.max.size")},
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"minibroker/broker/share"
 	"minibroker/internal/clock"
 )
 
@@ -21,6 +22,8 @@ func (b *Broker) init() {
 	}
 	b.advertiser.begin(b.clock, b.loggers.named(advertiserLogger))
 	b.janitor.b = b
+	b.shareSessions = newShareSessions()
+	b.shares = shares{b: b, byGroup: make(map[string]map[sharePlace]*sharePartition)}
 	b.groups = groups{b: b, byID: make(map[string]*groupState)}
 	b.transactions = transactions{b: b, since: b.nowMs(), byID: make(map[string]*transaction)}
 	b.readGroupConfig(b.config.Load())
@@ -31,11 +34,13 @@ func (b *Broker) stop() {
 	b.advertiser.comeback.stop()
 	b.transactions.stop()
 	b.groups.stop()
+	b.shares.stop()
 }
 
 // topicDeleted tells all that keep something for a topic that it is gone.
 func (b *Broker) topicDeleted(t *topic) {
 	b.groups.topicDeleted(t.name)
+	b.shares.deleteWhere(func(key share.PartitionKey) bool { return key.Topic == t.id })
 	b.janitor.forget(t)
 }
 
@@ -43,6 +48,7 @@ func (b *Broker) topicDeleted(t *topic) {
 func (b *Broker) connectionEnded(c *conn) {
 	b.advertiser.ended(c)
 	b.telemetry.disconnected(c)
+	b.shareDisconnected(c)
 }
 
 // maxFrame is the largest request taken.

@@ -307,4 +307,3 @@ func TestAConsumerReadsFromTheReplicaInItsRack(t *testing.T) {
 		t.Errorf("with the replica's broker stopped: %+v", got)
 	}
 }
-

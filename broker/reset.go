@@ -55,6 +55,8 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.groups.mu.Lock()
 	b.groups.pending = nil
 	b.groups.mu.Unlock()
+	b.shareSessions.reset()
+	b.shares.reset()
 	b.controller.mu.Lock()
 	b.config.Store(cfg)
 	for _, n := range b.nodes {

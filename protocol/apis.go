@@ -83,8 +83,20 @@ var apis = []API{
 	{Key: 72, Name: "PushTelemetry", Max: 0},
 	{Key: 74, Name: "ListConfigResources", Max: 1},
 	{Key: 75, Name: "DescribeTopicPartitions", Max: 0},
+	{Key: 76, Name: "ShareGroupHeartbeat", Max: 1},
+	{Key: 77, Name: "ShareGroupDescribe", Max: 1},
+	{Key: 78, Name: "ShareFetch", Max: 2},
+	{Key: 79, Name: "ShareAcknowledge", Max: 2},
 	{Key: 80, Name: "AddRaftVoter", Max: 1},
 	{Key: 81, Name: "RemoveRaftVoter", Max: 0},
+	{Key: 83, Name: "InitializeShareGroupState", Max: 0},
+	{Key: 84, Name: "ReadShareGroupState", Max: 0},
+	{Key: 85, Name: "WriteShareGroupState", Max: 1},
+	{Key: 86, Name: "DeleteShareGroupState", Max: 0},
+	{Key: 87, Name: "ReadShareGroupStateSummary", Max: 1},
+	{Key: 90, Name: "DescribeShareGroupOffsets", Max: 1},
+	{Key: 91, Name: "AlterShareGroupOffsets", Max: 0},
+	{Key: 92, Name: "DeleteShareGroupOffsets", Max: 0},
 }
 
 // byKey holds the table's rows at their keys; nil where nothing is served.

@@ -35,6 +35,7 @@ var ownDefaults = map[string]string{
 	// The same for consumer groups: Kafka makes at most one assignment per
 	// second.
 	"group.consumer.assignment.interval.ms": "0",
+	"group.share.assignment.interval.ms":    "0",
 }
 
 // brokerDocs says what the broker configs do that have an effect here. Every

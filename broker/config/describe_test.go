@@ -43,7 +43,9 @@ var meant = map[string]string{
 	"share.coordinator.state.topic.min.isr":            "share.coordinator.state.topic.min.isr 1 SHORT DEFAULT_CONFIG true false DEFAULT_CONFIG:share.coordinator.state.topic.min.isr=1",
 	"group.initial.rebalance.delay.ms":                 "group.initial.rebalance.delay.ms 0 INT DEFAULT_CONFIG true false DEFAULT_CONFIG:group.initial.rebalance.delay.ms=0",
 	"group.consumer.assignment.interval.ms":            "group.consumer.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.consumer.assignment.interval.ms=0",
+	"group.share.assignment.interval.ms":               "group.share.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.share.assignment.interval.ms=0",
 	"consumer.assignment.interval.ms":                  "consumer.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.consumer.assignment.interval.ms=0",
+	"share.assignment.interval.ms":                     "share.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.share.assignment.interval.ms=0",
 	// The group observed had this one set, to its default.
 	"consumer.session.timeout.ms": "consumer.session.timeout.ms 45000 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.consumer.session.timeout.ms=45000",
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -105,6 +106,51 @@ func GroupDuration(name string, overrides map[string]string, b *Broker) time.Dur
 		}
 	}
 	return b.Duration(name)
+}
+
+// GroupInt is the broker config of that name, such as
+// group.share.delivery.count.limit, as the configs of one group have it.
+func GroupInt(name string, overrides map[string]string, b *Broker) int {
+	own := strings.TrimPrefix(name, "group.")
+	if text, ok := overrides[own]; ok {
+		if v, err := groupByName[own].parse(text); err == nil { // checked when it was set
+			return int(v.(int64))
+		}
+	}
+	return b.Int(name)
+}
+
+// GroupText is a group config that no broker config gives a default, such as
+// share.isolation.level.
+func GroupText(name string, overrides map[string]string) string {
+	if text, ok := overrides[name]; ok {
+		return text
+	}
+	return *groupByName[name].Default
+}
+
+// ShareReset reads a share.auto.offset.reset that was checked: whether a share
+// group begins at the log's start, at a time so long ago, or, if neither, at its
+// end.
+func ShareReset(text string) (earliest bool, ago time.Duration) {
+	d, byDuration := strings.CutPrefix(text, "by_duration:")
+	if !byDuration {
+		return text == "earliest", 0
+	}
+	units := map[byte]time.Duration{'D': 24 * time.Hour, 'H': time.Hour, 'M': time.Minute, 'S': time.Second}
+	number := ""
+	for _, c := range []byte(strings.ToUpper(d)) {
+		unit, ok := units[c]
+		switch {
+		case ok:
+			n, _ := strconv.ParseFloat(number, 64) // checked when it was set
+			ago += time.Duration(n * float64(unit))
+			number = ""
+		case c == '.' || c >= '0' && c <= '9':
+			number += string(c)
+		}
+	}
+	return false, ago
 }
 
 // AlterGroup is IncrementalAlterConfigs on a group: it returns the new

@@ -8,7 +8,7 @@
 // This file owns the words that all kinds of groups share; base.go has the state
 // that they share, offsets.go committed offsets, kinds.go what a group id may
 // be. Classic groups are in classic*.go, consumer groups (KIP-848) in
-// consumer*.go.
+// consumer*.go, share groups (KIP-932) in share*.go.
 package group
 
 import (
@@ -63,6 +63,8 @@ type Config struct {
 	Watched func() bool
 	// Consumer is for groups whose coordinator assigns partitions (KIP-848).
 	Consumer ConsumerConfig
+	// Share is for groups whose members share partitions (KIP-932).
+	Share ShareConfig
 }
 
 // Client says who sent a request.

@@ -40,8 +40,15 @@ func NewGroup(id string, cfg *Config) *Group { return &Group{New(id, cfg)} }
 // is returns the group as it is now: a call may have made it one of another
 // kind.
 func (g *Group) is() kind {
-	if c, ok := g.kind.(*Consumer); ok && c.became != nil {
-		g.kind = c.became
+	switch k := g.kind.(type) {
+	case *Consumer:
+		if k.became != nil {
+			g.kind = k.became
+		}
+	case *Share:
+		if k.became != nil {
+			g.kind = k.became
+		}
 	}
 	return g.kind
 }
@@ -134,6 +141,9 @@ func (g *Group) DescribeConsumer(topics Lookup) kmsg.ConsumerGroupDescribeRespon
 // group one of consumers: a classic group without members at once, one with
 // members if it may be upgraded (KIP-848).
 func (g *Group) ConsumerHeartbeat(now time.Time, client Client, req *kmsg.ConsumerGroupHeartbeatRequest, cluster Cluster, timing Timing) (*kmsg.ConsumerGroupHeartbeatResponse, Effects) {
+	if g.IsShare() {
+		return g.notForShare(now, req)
+	}
 	c, isConsumer := g.is().(*Consumer)
 	classic, _ := g.kind.(*Classic)
 	resp, refused := g.consumerHeartbeat(now, &c, client, req, cluster, timing)
@@ -182,6 +192,9 @@ func (g *Group) Join(now time.Time, client Client, req *kmsg.JoinGroupRequest, t
 		classic.storeNew()
 		g.kind = classic
 	}
+	if s, ok := g.kind.(*Share); ok {
+		return s.Join(now, req, t)
+	}
 	return g.kind.(*Classic).Join(now, client, req, t)
 }
 
@@ -189,6 +202,9 @@ func (g *Group) Join(now time.Time, client Client, req *kmsg.JoinGroupRequest, t
 func (g *Group) Sync(now time.Time, req *kmsg.SyncGroupRequest, t Ticket) Effects {
 	if c, ok := g.is().(*Consumer); ok {
 		return c.Sync(now, req, t)
+	}
+	if s, ok := g.kind.(*Share); ok {
+		return s.Sync(now, req, t)
 	}
 	return g.kind.(*Classic).Sync(now, req, t)
 }
@@ -198,6 +214,9 @@ func (g *Group) Heartbeat(now time.Time, req *kmsg.HeartbeatRequest) (int16, Eff
 	if c, ok := g.is().(*Consumer); ok {
 		return c.Heartbeat(now, req)
 	}
+	if s, ok := g.kind.(*Share); ok {
+		return s.Heartbeat(now, req)
+	}
 	return g.kind.(*Classic).Heartbeat(now, req)
 }
 
@@ -205,6 +224,9 @@ func (g *Group) Heartbeat(now time.Time, req *kmsg.HeartbeatRequest) (int16, Eff
 func (g *Group) Leave(now time.Time, req *kmsg.LeaveGroupRequest) (*kmsg.LeaveGroupResponse, Effects) {
 	if c, ok := g.is().(*Consumer); ok {
 		return c.Leave(now, req)
+	}
+	if s, ok := g.kind.(*Share); ok {
+		return s.Leave(now, req)
 	}
 	return g.kind.(*Classic).Leave(now, req)
 }

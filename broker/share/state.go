@@ -240,3 +240,13 @@ func appendComplete(v []byte, complete int32) []byte {
 	v = append(v, 1, 0, 4)
 	return binary.BigEndian.AppendUint32(v, uint32(complete))
 }
+
+// Clone copies a state; nil is nil.
+func (s *State) Clone() *State {
+	if s == nil {
+		return nil
+	}
+	c := *s
+	c.Batches = slices.Clone(s.Batches)
+	return &c
+}
