@@ -134,15 +134,23 @@ func readEntity(parts []kmsg.AlterClientQuotasRequestEntryEntity) (e quotaEntity
 		err = fail(kerr.InvalidRequest, "Invalid empty client quota entity")
 	case e.ip.is != nameAbsent && (e.user.is != nameAbsent || e.client.is != nameAbsent):
 		err = fail(kerr.InvalidRequest, "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId")
-	case e.ip.is == nameExact && !isAddress(e.ip.name):
+	case e.ip.is == nameExact && addressesOf(e.ip.name) == nil:
 		err = fail(kerr.InvalidRequest, "%s is not a valid IP or resolvable host.", e.ip.name)
 	}
 	return e, answered, err
 }
 
-func isAddress(s string) bool {
-	_, err := netip.ParseAddr(s)
-	return err == nil || s == "localhost"
+// addressesOf are the addresses that an entity's name stands for; none if it is
+// no address.
+func addressesOf(name string) []netip.Addr {
+	if name == "localhost" {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
+	}
+	ip, err := netip.ParseAddr(name)
+	if err != nil {
+		return nil
+	}
+	return []netip.Addr{ip.Unmap()}
 }
 
 // alterQuotas changes one entity's quotas. It needs controller.mu.
@@ -174,10 +182,8 @@ const connectionRate = "connection_creation_rate"
 // checkQuota holds a quota against its type
 // (org.apache.kafka.controller.ClientQuotaControlManager).
 func checkQuota(e quotaEntity, key string, value float64) *apiError {
-	known := slices.Contains(quotaKeys[:], key)
-	if e.ip.is != nameAbsent {
-		known = key == connectionRate
-	}
+	ofIP := e.ip.is != nameAbsent
+	known := slices.Contains(quotaKeys[:], key) && ofIP == (key == connectionRate)
 	switch {
 	case !known:
 		return fail(kerr.InvalidRequest, "Invalid configuration key %s", key)

@@ -99,6 +99,9 @@ func (b *Broker) connect(n *node, nc net.Conn, l net.Listener) bool {
 		in:     bufio.NewReaderSize(nc, 4096),
 		out:    answerWriter{w: nc},
 	}
+	if wait := b.tooManyConnections(c.peer.remote); wait > 0 {
+		return b.conns.refuse(c, wait)
+	}
 	return b.conns.add(c)
 }
 
@@ -222,6 +225,21 @@ func (s *connSet) add(c *conn) bool {
 	c.id = s.next
 	s.open[c.id] = c
 	c.broker.running.Go(c.serve) // under the lock: Close waits for what it finds
+	return true
+}
+
+// refuse closes c after a while without reading it; false once closeAll was
+// called.
+func (s *connSet) refuse(c *conn, after time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	c.broker.running.Go(func() {
+		c.broker.pause(after)
+		_ = c.nc.Close()
+	})
 	return true
 }
 

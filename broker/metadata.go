@@ -77,7 +77,7 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 		t := m.topic(*asked.Topic)
 		if t == nil {
 			var code int16
-			if t, code = b.autoCreate(*asked.Topic, mayCreate); t == nil {
+			if t, code = b.autoCreate(r, *asked.Topic, mayCreate); t == nil {
 				resp.Topics = append(resp.Topics, failedTopic(asked.Topic, asked.TopicID, code))
 				continue
 			}
@@ -119,8 +119,10 @@ func refuseMetadata(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) bool
 	return true
 }
 
-// autoCreate makes a topic that a client asked for, or says why not.
-func (b *Broker) autoCreate(name string, allowed bool) (*topic, int16) {
+// autoCreate makes a topic that a client asked for, or says why not. It counts
+// in the client's quota of partitions created (KIP-599); a client that has none
+// left waits, and tries again.
+func (b *Broker) autoCreate(r *request, name string, allowed bool) (*topic, int16) {
 	if reason := invalidTopicName(name); reason != "" {
 		return nil, kerr.InvalidTopicException.Code
 	}
@@ -133,7 +135,7 @@ func (b *Broker) autoCreate(name string, allowed bool) (*topic, int16) {
 		}
 		return nil, kerr.UnknownTopicOrPartition.Code
 	}
-	t, err := b.createTopic(newTopic{name: name, partitions: -1, replicas: -1})
+	t, err := b.createTopic(newTopic{name: name, partitions: -1, replicas: -1, mutations: &mutations{r, true}})
 	switch {
 	case err == nil:
 		return t, 0

@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 )
@@ -14,15 +15,16 @@ import (
 type quotaKind int8
 
 const (
-	quotaProduce   quotaKind = iota // bytes of Produce requests per second
-	quotaFetch                      // bytes of records fetched per second
-	quotaRequest                    // percent of one second spent on requests
-	quotaMutations                  // partitions created and deleted per second (KIP-599)
+	quotaProduce     quotaKind = iota // bytes of Produce requests per second
+	quotaFetch                        // bytes of records fetched per second
+	quotaRequest                      // percent of one second spent on requests
+	quotaMutations                    // partitions created and deleted per second (KIP-599)
+	quotaConnections                  // connections made by an address per second (KIP-612)
 	quotaKinds
 )
 
 // quotaKeys are the names of the quotas, by kind.
-var quotaKeys = [quotaKinds]string{"producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate"}
+var quotaKeys = [quotaKinds]string{"producer_byte_rate", "consumer_byte_rate", "request_percentage", "controller_mutation_rate", connectionRate}
 
 // quotaName is one part of a quota's entity: absent, the default of all names,
 // or one name.
@@ -48,7 +50,8 @@ type quotaEntity struct{ client, user, ip quotaName }
 // quotaTable is all quotas that are set. It never changes.
 type quotaTable struct {
 	limits map[quotaEntity]map[string]float64
-	used   [quotaKinds]bool // whether anybody has one
+	ips    map[netip.Addr]float64 // connectionRate of those that have one of their own
+	used   [quotaKinds]bool       // whether anybody has one
 }
 
 // quotas is the state of all client quotas. The table's writers hold
@@ -64,7 +67,7 @@ type quotas struct {
 // set gives an entity other quotas; none: it has no more. It needs
 // controller.mu.
 func (q *quotas) set(e quotaEntity, values map[string]float64) {
-	next := &quotaTable{limits: make(map[quotaEntity]map[string]float64)}
+	next := &quotaTable{limits: make(map[quotaEntity]map[string]float64), ips: make(map[netip.Addr]float64)}
 	if old := q.table.Load(); old != nil {
 		maps.Copy(next.limits, old.limits)
 	}
@@ -73,7 +76,12 @@ func (q *quotas) set(e quotaEntity, values map[string]float64) {
 	} else {
 		next.limits[e] = values
 	}
-	for _, values := range next.limits {
+	for e, values := range next.limits {
+		if limit, ok := values[connectionRate]; ok && e.ip.is == nameExact {
+			for _, ip := range addressesOf(e.ip.name) {
+				next.ips[ip] = limit
+			}
+		}
 		for kind, key := range quotaKeys {
 			if _, ok := values[key]; ok {
 				next.used[kind] = true
@@ -108,10 +116,19 @@ func (q *quotas) enforced(kind quotaKind) bool {
 }
 
 // meterKey is who shares a quota: a quota of a user is one for all the user's
-// clients, that of a client id one for all users.
+// clients, that of a client id one for all users. An address has its own.
 type meterKey struct {
 	kind         quotaKind
 	user, client string
+	ip           netip.Addr
+}
+
+// connections finds the quota of an address.
+func (t *quotaTable) connections(ip netip.Addr) (limit float64, ok bool) {
+	if limit, ok = t.ips[ip]; !ok {
+		limit, ok = t.limits[quotaEntity{ip: byDefault}][connectionRate]
+	}
+	return limit, ok
 }
 
 // limit finds the quota for a user's client, and who shares it. The order is

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -9,7 +10,8 @@ import (
 )
 
 // This file owns what a quota does to a request: its answer says how long the
-// client is to wait, and its connection is not read for that long (KIP-219).
+// client is to wait, and its connection is not read for that long (KIP-219). A
+// connection above its address's quota is never read (KIP-612).
 
 // window is over how long quotas of a kind are measured.
 func (b *Broker) window(kind quotaKind) quotaWindow {
@@ -91,6 +93,27 @@ func (r *request) fetchable() int {
 		return math.MaxInt
 	}
 	return int(most)
+}
+
+// tooManyConnections says for how long a connection that came just now is to
+// be kept unread, and then closed, because its address made too many; 0: it is
+// welcome. It does not count then (kafka.network.ConnectionQuotas).
+func (b *Broker) tooManyConnections(from netip.AddrPort) time.Duration {
+	q := &b.quotas
+	if !q.enforced(quotaConnections) || !from.IsValid() {
+		return 0
+	}
+	limit, ok := q.table.Load().connections(from.Addr())
+	if !ok {
+		return 0
+	}
+	w, now := b.window(quotaConnections), b.nowMs()
+	m := q.meter(meterKey{kind: quotaConnections, ip: from.Addr()}, now)
+	wait := min(m.add(1, limit, w, now), w.ms)
+	if wait > 0 {
+		m.add(-1, limit, w, now)
+	}
+	return time.Duration(wait) * time.Millisecond
 }
 
 // mutations is the quota of partitions that one request creates or deletes.
