@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"broker/fault":    {},
 	"broker/share":    {},
 	"broker":          {"broker/fault", "broker/share", "internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
-	"ui":              {"internal/listen", "broker", "broker/config", "protocol", "internal/clock"},
+	"ui":              {"internal/listen", "broker", "broker/config", "broker/fault", "protocol", "internal/clock"},
 	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock"},
 }
 
