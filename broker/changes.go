@@ -40,6 +40,15 @@ func (c *changes) following() <-chan struct{} {
 	return c.next
 }
 
+// Follow is for those who show what happens: next returns a channel that is
+// closed at the next change of records, topics, groups, committed offsets or
+// connections. stop must be called at the end: following costs each change a
+// lock.
+func (b *Broker) Follow() (next func() <-chan struct{}, stop func()) {
+	b.changes.waiting.Add(1)
+	return b.changes.following, sync.OnceFunc(func() { b.changes.waiting.Add(-1) })
+}
+
 // WaitFor waits until done returns true. It asks done at once, and again
 // whenever records, topics, groups, committed offsets or connections of this
 // broker have changed; it does not poll. done may use all methods of the broker

@@ -81,6 +81,7 @@ type visitor struct {
 	firm      bool        // part of doubt is isLost for a coordinator that it did not go to
 	timer     clock.Timer // pending when doubt is not zero
 	proved    bool        // it worked here before
+	lost      bool        // it was found not to have come back, and has not since
 	forgotten bool        // no longer in comeback.visitors
 
 	// For the line: as it was told most recently.
@@ -170,7 +171,7 @@ func (a *advertiser) saw(r *request) {
 
 // works is called when a client does what it came for: it is through.
 func (of *visitor) works() {
-	of.proved = true
+	of.proved, of.lost = true, false
 	for v := range of.waiting {
 		v.back = true
 	}
@@ -348,6 +349,7 @@ func (a *advertiser) judge(of *visitor) {
 	for v := range of.waiting {
 		v.doubt = 0
 	}
+	of.lost = of.lost || doubt >= mayBeLost && !cb.stopped
 	_, named := cb.named[of.key.ip]
 	say := doubt >= mayBeLost && !named && !cb.stopped
 	if say {

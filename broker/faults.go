@@ -53,6 +53,14 @@ func (b *Broker) Inject(f fault.Fault) *Injected {
 	return in
 }
 
+// Faults are the faults in place, oldest first.
+func (b *Broker) Faults() []*Injected {
+	if u := b.faults.inUse.Load(); u != nil {
+		return slices.Clone(u.faults)
+	}
+	return nil
+}
+
 // Fault is what was injected.
 func (in *Injected) Fault() fault.Fault { return in.fault }
 

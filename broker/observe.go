@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,29 @@ type Observation struct {
 	Err             error         // why the connection was closed instead of an answer
 	Received        time.Time     // on the broker's clock
 	Took            time.Duration // from decoded to answered, waiting included
+
+	b *Broker
+}
+
+// Outcome says in a few words what the request was about and what came of it,
+// as the transcript of a test does.
+func (o *Observation) Outcome() string { return outcome(o.b, o.Request, o.Response, o.Err) }
+
+// Failed says whether the answer has an error in it, or there was none because
+// the connection was closed.
+func (o *Observation) Failed() bool {
+	if o.Err != nil {
+		return true
+	}
+	if o.Response == nil {
+		return false
+	}
+	for _, code := range errorCodes(reflect.ValueOf(o.Response).Elem(), nil) {
+		if code != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Observer is called on the connection's goroutine, before the answer is sent:
@@ -91,6 +115,7 @@ func (o *observers) begin(r *request, correlationID int32) *watch {
 		CorrelationID: correlationID,
 		Request:       r.body,
 		Received:      r.broker.clock.Now(),
+		b:             r.broker,
 	}}
 }
 

@@ -25,3 +25,19 @@ func (b *Broker) Advance(d time.Duration) {
 	}
 	v.Advance(d)
 }
+
+// Virtual says whether the broker has a virtual clock, which moves only when
+// [Broker.Advance] is called.
+func (b *Broker) Virtual() bool {
+	_, ok := b.clock.(*VirtualClock)
+	return ok
+}
+
+// NextDeadline is when the next thing on a virtual clock falls due; false if
+// nothing does, or the clock is not virtual.
+func (b *Broker) NextDeadline() (time.Time, bool) {
+	if v, ok := b.clock.(*VirtualClock); ok {
+		return v.Next()
+	}
+	return time.Time{}, false
+}

@@ -43,10 +43,11 @@ func readBatch(b []byte) *batchView {
 		return nil
 	}
 	size := 12 + int(int32(binary.BigEndian.Uint32(b[8:])))
-	if size < headerBytes || size > len(b) {
+	if size < headerBytes {
 		return nil
 	}
-	b = b[:size]
+	whole := size <= len(b)
+	b = b[:min(size, len(b))]
 	attributes := binary.BigEndian.Uint16(b[21:])
 	v := &batchView{
 		Base: int64(binary.BigEndian.Uint64(b)), Bytes: size, LeaderEpoch: int32(binary.BigEndian.Uint32(b[12:])),
@@ -56,7 +57,7 @@ func readBatch(b []byte) *batchView {
 		Records: int32(binary.BigEndian.Uint32(b[57:])),
 	}
 	v.Last = v.Base + int64(int32(binary.BigEndian.Uint32(b[23:])))
-	v.CRCWrong = crc32.Checksum(b[21:], crc32.MakeTable(crc32.Castagnoli)) != v.CRC
+	v.CRCWrong = whole && crc32.Checksum(b[21:], crc32.MakeTable(crc32.Castagnoli)) != v.CRC
 	v.Raw = decode(b, "hex", 2*previewBytes)
 	return v
 }

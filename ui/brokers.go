@@ -69,7 +69,7 @@ func (s *site) brokers(r *http.Request) (any, error) {
 	for _, b := range m.Brokers {
 		v.Brokers = append(v.Brokers, brokerRow{ID: b.NodeID, Address: net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), Rack: text(b.Rack), Controller: b.NodeID == m.ControllerID})
 	}
-	if len(v.Brokers) == 1 {
+	if len(v.Brokers) == 1 && s.broker != nil {
 		// Inside the process the broker tells a name that leads there only.
 		v.Brokers[0].Address = s.bootstrapFor(r)
 	}
@@ -106,6 +106,9 @@ func (s *site) brokers(r *http.Request) (any, error) {
 		v.Dirs = append(v.Dirs, row)
 	})
 	slices.SortFunc(v.Dirs, func(a, b dirRow) int { return cmp.Or(int(a.Broker-b.Broker), strings.Compare(a.Path, b.Path)) })
+	if s.broker == nil {
+		return v, nil // the metrics here would be those of the UI
+	}
 	return v, s.measure(&v)
 }
 

@@ -23,6 +23,9 @@ func (s *site) bootstrapFor(r *http.Request) string {
 	if s.published != "" {
 		return s.published
 	}
+	if s.broker == nil {
+		return strings.Join(s.cluster.seeds, ",")
+	}
 	_, port, err := net.SplitHostPort(s.broker.Bootstrap())
 	if err != nil {
 		return s.broker.Bootstrap()

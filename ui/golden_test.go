@@ -46,6 +46,10 @@ func fixtures() map[string]struct {
 	failed.Filter, failed.Failed, failed.Why = "value.price > 3", 2, "no such key: price"
 	tailing := messages
 	tailing.Mode, tailing.Messages, tailing.Next = "tail", nil, ""
+	failing := &exchange{ID: 7, At: at, Connection: 9, Remote: "172.18.0.4:5000", Client: "app", Software: "kafka-python 2.2.15", Node: 1, API: "Heartbeat", Key: 12, Version: 4, Took: 1.25,
+		Outcome: "billing UNKNOWN_MEMBER_ID", Bad: true, In: 30, Out: 10}
+	silent := &exchange{ID: 8, At: at, Connection: 10, Client: "app", API: "Produce", Version: 9, Took: 0.5, Outcome: "no answer", In: 3e6}
+	frame := labFrame{Brokers: []labBroker{{1}}, Lanes: []labLane{{"orders", 0, 1, []int32{1}, []int32{1}, 0, 2, []labDot{{0, "user-42", 3}, {1, "", -1}}}}, Hidden: 2, Groups: []labGroup{}, Events: []labEvent{}}
 	none := messages
 	none.Messages, none.LookedAt, none.Next = nil, 0, ""
 	return map[string]fixture{
@@ -75,8 +79,21 @@ func fixtures() map[string]struct {
 		"brokers": {"brokers", "/brokers", brokersView{Controller: 1, Brokers: []brokerRow{{ID: 1, Address: "localhost:9092", Controller: true, Leads: 53, Replicas: 53}},
 			Dirs:    []dirRow{{Broker: 1, Path: "/memory", Topics: 3, Partitions: 53, Bytes: 1500, Total: -1, Usable: -1}},
 			Traffic: []metricRow{{Name: "minibroker_connections", Help: "Open client connections.", Value: 2}}, Requests: []metricRow{{Label: "Metadata", Value: 7}}, Bytes: lags, Rates: lags}},
-		"broker":  {"broker", "/brokers/1", brokerView{1, "", configs}},
-		"problem": {"problem", "/nope", nil},
+		"broker": {"broker", "/brokers/1", brokerView{1, "", configs}},
+		"wire":   {"wire", "/wire", wireView{Since: at, APIs: []string{"Heartbeat"}, Rows: []*exchange{failing, silent}, Query: "after=8"}},
+		"exchange": {"exchange", "/wire/7", exchangeView{failing, messageView{Bytes: 30, Fields: []field{{Name: "Group", Value: `"billing"`}, {Name: "Topics", Value: "[1]", Kids: []field{{Name: "0", Kids: []field{{Name: "Partition", Value: "1"}}}}}}, Hex: "00"},
+			&messageView{Bytes: 10, Fields: []field{{Name: "ErrorCode", Value: "25", Note: "UNKNOWN_MEMBER_ID", Bad: true}}, Hex: "00"}, []errorNote{{25, "UNKNOWN_MEMBER_ID", "The coordinator is not aware of this member."}}}},
+		"exchange-large": {"exchange", "/wire/8", exchangeView{silent, messageView{Bytes: 3e6, Cut: true, Hex: "00"}, nil, nil}},
+		"doctor":         {"doctor", "/doctor", doctorView{"localhost:9092", 1, []patientRow{{"kafka-python 2.2.15", "app", "172.18.0.4", "localhost:9092", 9092, at, "lost", "gateway"}, {"librdkafka 2.1", "", "10.0.0.3", "broker:9092", 9092, at, "works", "rule"}}}},
+		"doctor-empty":   {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092"}},
+		"faults":         {"faults", "/faults", faultsView{[]faultRow{{1, "hold JoinGroup, always", 3, true, -1}, {2, "drop the connection before Produce", 0, false, 1}}, faultKinds, []string{"Produce"}, []string{"NOT_LEADER_FOR_PARTITION"}}},
+		"faults-empty":   {"faults", "/faults", faultsView{Kinds: faultKinds}},
+		"clock":          {"clock", "/clock", clockView{Now: at, Steps: clockSteps}},
+		"clock-virtual":  {"clock", "/clock", clockView{Virtual: true, Now: at, Next: &at, Steps: clockSteps}},
+		"lab":            {"lab", "/lab", labView{"orders", []string{"orders"}, frame}},
+		"lab-empty":      {"lab", "/lab", labView{}},
+		"absent":         {"absent", "/lab", struct{}{}},
+		"problem":        {"problem", "/nope", nil},
 	}
 }
 
@@ -84,7 +101,7 @@ func TestPagesLookAsTheyDid(t *testing.T) {
 	hash := regexp.MustCompile(`\?v=[0-9a-f]+`) // changes with each file's content
 	for name, x := range fixtures() {
 		for code, l := range languages {
-			f := &frame{lang: l, Lang: code, Theme: "system", Path: x.path, Form: url.Values{}, View: x.view}
+			f := &frame{lang: l, Lang: code, Theme: "system", Path: x.path, Form: url.Values{}, View: x.view, Inner: name != "absent"}
 			f.Section, _, _ = strings.Cut(strings.TrimPrefix(x.path, "/"), "/")
 			if name == "problem" {
 				f.Problem = explain(say(404, "problem.no.page"))

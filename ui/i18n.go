@@ -57,6 +57,14 @@ func (l *language) text(key string, args ...any) string {
 	return fmt.Sprintf(t, args...)
 }
 
+// textOr is the text of key, or else another.
+func (l *language) textOr(key, other string) string {
+	if t, ok := l.texts[key]; ok {
+		return t
+	}
+	return other
+}
+
 // plural is the text of key.one or key.other, with the number put in.
 func (l *language) plural(key string, n any) string {
 	v := whole(n)
@@ -100,6 +108,14 @@ func (l *language) decimal(f float64) string {
 		return l.number(int64(f))
 	}
 	return strings.Replace(strconv.FormatFloat(f, 'f', 3, 64), ".", l.point, 1)
+}
+
+// millis writes milliseconds, short ones to a tenth.
+func (l *language) millis(f float64) string {
+	if f >= 100 {
+		return l.number(int64(f))
+	}
+	return strings.Replace(strconv.FormatFloat(f, 'f', 1, 64), ".", l.point, 1)
 }
 
 // size writes a number of bytes.

@@ -12,7 +12,7 @@ import (
 )
 
 // composed are the beginnings of keys that are put together when a page is made.
-var composed = []string{"kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem."}
+var composed = []string{"api.", "doctor.", "fault.", "kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem."}
 
 func TestEveryTextIsInEveryLanguage(t *testing.T) {
 	want := slices.Sorted(maps.Keys(languages["en"].texts))
@@ -64,7 +64,7 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	for _, list := range []struct {
 		prefix string
 		names  []string
-	}{{"mode.", modes}, {"decode.", decodings}, {"export.", exportFormats}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
+	}{{"mode.", modes}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", faultKinds}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
 		for _, name := range list.names {
 			used[list.prefix+name] = true
 		}

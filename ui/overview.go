@@ -39,8 +39,11 @@ func (s *site) overview(r *http.Request) (any, error) {
 		Controller: m.ControllerID,
 		Groups:     len(groups),
 		Bootstrap:  bootstrap,
-		Listens:    s.broker.Addrs(),
+		Listens:    []string{},
 		Snippets:   snippets(bootstrap),
+	}
+	if s.broker != nil {
+		v.Listens = s.broker.Addrs()
 	}
 	if m.ClusterID != nil {
 		v.ClusterID = *m.ClusterID

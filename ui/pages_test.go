@@ -26,6 +26,7 @@ type browser struct {
 	pages   http.Handler
 	b       *broker.Broker
 	headers map[string]string
+	*site
 }
 
 func open(t *testing.T, opts ...broker.Option) *browser {
@@ -38,7 +39,8 @@ func open(t *testing.T, opts ...broker.Option) *browser {
 	t.Cleanup(c.close)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(b.Metrics())
-	return &browser{t, newSite(c, b, registry, Options{}, t.Context()).pages(), b, map[string]string{}}
+	s := newSite(c, b, registry, Options{}, t.Context())
+	return &browser{t, s.pages(), b, map[string]string{}, s}
 }
 
 func (w *browser) do(method, path string, form url.Values) *httptest.ResponseRecorder {

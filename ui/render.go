@@ -5,6 +5,7 @@ package ui
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -29,6 +30,7 @@ type frame struct {
 	Done    string // key of the text that says what was done
 	DoneAt  url.Values
 	View    any
+	Inner   bool // the broker is in this process, and tells what happens inside
 }
 
 func frameOf(r *http.Request) *frame {
@@ -111,6 +113,10 @@ func functions(l *language) template.FuncMap {
 		"n":       l.number,
 		"decimal": l.decimal,
 		"size":    l.size,
+		"millis":  l.millis,
+		"json":    func(v any) (string, error) { raw, err := json.Marshal(v); return string(raw), err },
+		"api":     func(name string) string { return l.textOr("api."+name, "") },
+		"advice":  func(why string, port uint16) string { return l.text("doctor.advice."+why, port) },
 		"asset":   asset,
 		"seg":     url.PathEscape,
 		"show":    visible,

@@ -37,12 +37,15 @@ type site struct {
 	stop      context.Context  // ends with the server
 	streams   atomic.Int32     // open now
 	history   history
+	wire      wire
+	faultIDs  faultIDs
 }
 
 // newSite is the web UI of the cluster that c is a client of. b is nil for a
 // cluster that is not in this process. Its streams end with stop.
 func newSite(c *cluster, b *broker.Broker, metrics prometheus.Gatherer, o Options, stop context.Context) *site {
 	s := &site{cluster: c, broker: b, metrics: metrics, published: o.Published, now: clock.Real{}.Now, stop: stop}
+	s.wire = wire{broker: b, stop: stop}
 	s.started = s.now()
 	if b != nil {
 		s.started = b.Now()
@@ -67,6 +70,29 @@ func (s *site) pages() http.Handler {
 	post := func(path, template string, form view, c change) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.act(w, r, template, form, c) })
 		mux.HandleFunc("POST /api/v1"+path, func(w http.ResponseWriter, r *http.Request) { s.actAndTell(w, r, c) })
+	}
+	// What happens inside the broker is told by the broker in this process only.
+	inner := func(template string, v view) (string, view) {
+		if s.broker == nil {
+			return "absent", func(r *http.Request) (any, error) {
+				if strings.HasPrefix(r.URL.Path, "/api/") {
+					return nil, say(http.StatusNotFound, "problem.absent")
+				}
+				return struct{}{}, nil
+			}
+		}
+		return template, v
+	}
+	getInner := func(path, template string, v view) {
+		template, v = inner(template, v)
+		get(path, template, v)
+	}
+	postInner := func(path, template string, form view, c change) {
+		template, form = inner(template, form)
+		if s.broker == nil {
+			c = func(*http.Request) (string, error) { return "", say(http.StatusNotFound, "problem.absent") }
+		}
+		post(path, template, form, c)
 	}
 	feed := func(path string, f func(context.Context, *http.Request, *stream) error) {
 		mux.HandleFunc("GET "+path, s.feed(f))
@@ -110,6 +136,20 @@ func (s *site) pages() http.Handler {
 	get("/brokers", "brokers", s.brokers)
 	get("/brokers/{id}", "broker", s.brokerConfig)
 	post("/brokers/{id}", "broker", s.brokerConfig, s.alterBroker)
+
+	getInner("/wire", "wire", s.wirePage)
+	getInner("/wire/{id}", "exchange", s.exchange)
+	getInner("/doctor", "doctor", s.doctor)
+	getInner("/faults", "faults", s.faults)
+	postInner("/faults", "faults", s.faults, s.addFault)
+	postInner("/faults/{id}/end", "faults", s.faults, s.endFault)
+	getInner("/clock", "clock", s.clock)
+	postInner("/clock", "clock", s.clock, s.advance)
+	getInner("/lab", "lab", s.lab)
+	if s.broker != nil {
+		feed("/wire/feed", s.wireFeed)
+		feed("/lab/feed", s.labFeed)
+	}
 
 	mux.Handle("GET /static/", static())
 	mux.HandleFunc("GET /set", choose)
@@ -157,6 +197,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, template string, v v
 // write renders shown, or a page that says what went wrong.
 func (s *site) write(w http.ResponseWriter, r *http.Request, template string, shown any, err error) {
 	f := frameOf(r)
+	f.Inner = s.broker != nil
 	status := http.StatusOK
 	if err != nil {
 		f.Problem = explain(err)

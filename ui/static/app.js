@@ -29,7 +29,7 @@ function neededFields(select) {
   for (const label of select.form.querySelectorAll("[data-for]")) {
     const needed = label.dataset.for.split(" ").includes(select.value);
     label.hidden = !needed;
-    label.querySelector("input").required = needed;
+    label.querySelector("input, select").required = needed;
   }
 }
 

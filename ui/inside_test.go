@@ -1,0 +1,267 @@
+package ui
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker"
+	"minibroker/broker/fault"
+	"minibroker/protocol"
+)
+
+func TestEachAPIIsExplained(t *testing.T) {
+	for _, api := range protocol.APIs() {
+		for code, l := range languages {
+			if l.texts["api."+api.Name] == "" {
+				t.Errorf("%s is not explained in %s", api.Name, code)
+			}
+		}
+	}
+}
+
+func TestTheWireShowsEachRequest(t *testing.T) {
+	w := open(t, broker.WithTopic("log", 1, nil))
+	w.see("/wire", 200, "Every request that clients send") // it records from now on
+	c := w.client(kgo.ClientID("app<1>"))
+	if err := c.ProduceSync(t.Context(), record("log", "k", "v")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	bad := kmsg.NewPtrHeartbeatRequest()
+	bad.Group, bad.MemberID = "nobody", "m"
+	if _, err := bad.RequestWith(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	page := w.see("/wire", 200, "Produce", "log-0 stored at 0", "app&lt;1&gt;", "UNKNOWN_MEMBER_ID")
+	if strings.Contains(page, clientID) {
+		t.Error("the page shows its own requests")
+	}
+	if page := w.see("/wire?errors=1", 200, "UNKNOWN_MEMBER_ID"); strings.Contains(page, "stored at") {
+		t.Error("only errors were asked for")
+	}
+	if page := w.see("/wire?client=nobody-else", 200); strings.Contains(page, "stored at") {
+		t.Error("another client was asked for")
+	}
+	link := func(query, api string) string {
+		t.Helper()
+		m := regexp.MustCompile(`href="(/wire/\d+)" data-exchange>` + api).FindStringSubmatch(w.see("/wire?"+query, 200))
+		if m == nil {
+			t.Fatalf("no %s is shown", api)
+		}
+		return m[1]
+	}
+	w.see(link("api=Produce", "Produce"), 200, "A producer appends record batches", "Acks", "batch 0…0, 1 records, none", "The_Messages_Produce")
+	w.see(link("api=Heartbeat", "Heartbeat"), 200, "UNKNOWN_MEMBER_ID", "&#34;nobody&#34;")
+	w.see("/wire/999999", 404, "is not kept any more")
+	w.see("/wire/x", 404)
+	w.see("/api/v1"+link("api=Produce", "Produce"), 200, `"api":"Produce"`, `"name":"Acks"`)
+}
+
+func TestLargeMessagesAreKeptInPart(t *testing.T) {
+	w := open(t, broker.WithTopic("log", 1, nil))
+	w.see("/wire", 200)
+	c := w.client(kgo.ProducerBatchCompression(kgo.NoCompression()))
+	if err := c.ProduceSync(t.Context(), record("log", "k", strings.Repeat("x", 900_000))).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`href="(/wire/\d+)" data-exchange>Produce`).FindStringSubmatch(w.see("/wire?api=Produce", 200, "900\u00a0KB"))
+	if m == nil {
+		t.Fatal("no Produce is shown")
+	}
+	if body := w.see(m[1], 200, "only its beginning was kept", "batch 0…0, 1 records"); len(body) > 100<<10 {
+		t.Errorf("its page is %d bytes", len(body))
+	}
+	if w.wire.bytes > 2*wireWhole {
+		t.Errorf("%d bytes are kept of it", w.wire.bytes)
+	}
+}
+
+// listen opens a stream and returns its lines.
+func (w *browser) listen(path string) (lines *bufio.Scanner) {
+	w.t.Helper()
+	server := httptest.NewServer(w.pages)
+	w.t.Cleanup(server.Close)
+	ctx, cancel := context.WithCancel(w.t.Context())
+	r, err := http.NewRequestWithContext(ctx, "GET", server.URL+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { cancel(); _ = resp.Body.Close(); http.DefaultClient.CloseIdleConnections() })
+	lines = bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	return lines
+}
+
+func await(t *testing.T, lines *bufio.Scanner, text string) string {
+	t.Helper()
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), text) {
+			return lines.Text()
+		}
+	}
+	t.Fatalf("the stream ended without %q: %v", text, lines.Err())
+	return ""
+}
+
+func TestTheWireIsLive(t *testing.T) {
+	w := open(t, broker.WithTopic("log", 1, nil))
+	lines := w.listen("/wire/feed?api=Produce")
+	await(t, lines, ": open")
+	if err := w.client().ProduceSync(t.Context(), record("log", "k", "v")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, lines, "log-0 stored at 0")
+}
+
+func TestTheLabFollowsRecordsAndGroups(t *testing.T) {
+	w := open(t, broker.WithTopic("log", 2, nil))
+	w.see("/lab", 200, "Each lane is a partition")
+	lines := w.listen("/lab/feed?topic=log")
+	await(t, lines, `"end":0`)
+	if err := w.b.Produce("log", broker.Record{Partition: 1, Key: []byte("user"), Value: []byte("v")}, broker.Record{Partition: 1, Value: []byte("v")}); err != nil {
+		t.Fatal(err)
+	}
+	var f labFrame
+	text := await(t, lines, `"k":"user"`)
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(text, "data: ")), &f); err != nil {
+		t.Fatal(err)
+	}
+	if lane := f.Lanes[1]; lane.End != 2 || len(lane.Dots) != 2 || lane.Dots[0].Colour < 0 || lane.Dots[1].Colour != -1 {
+		t.Errorf("the lane is %+v", lane)
+	}
+	c := w.client(kgo.ConsumerGroup("g"), kgo.ConsumeTopics("log"), kgo.ClientID("reader"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
+	for n := 0; n < 2; {
+		n += c.PollFetches(t.Context()).NumRecords()
+	}
+	await(t, lines, `"to":"Stable"`)
+	await(t, lines, `"owner":"reader …`)
+	if err := c.CommitUncommittedOffsets(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, lines, `"committed":2`)
+}
+
+func TestFaultsAreSetSeenAndRemoved(t *testing.T) {
+	w := open(t, broker.WithTopic("log", 1, nil))
+	w.see("/faults", 200, "All requests are answered as they should be")
+	w.submit("/faults", url.Values{"kind": {"fail"}, "api": {"ListGroups"}, "error": {"COORDINATOR_NOT_AVAILABLE"}, "times": {"0"}, "client": {"victim"}}, "/faults?done=fault.set")
+	w.see("/faults", 200, "fail ListGroups with COORDINATOR_NOT_AVAILABLE from client &#34;victim&#34;, always")
+	c := w.client(kgo.ClientID("victim"))
+	ask := func() int16 {
+		resp, err := c.Request(t.Context(), kmsg.NewPtrListGroupsRequest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.(*kmsg.ListGroupsResponse).ErrorCode
+	}
+	if code := ask(); code != kerr.CoordinatorNotAvailable.Code {
+		t.Errorf("the answer has error %d", code)
+	}
+	if w.b.Faults()[0].Hits() == 0 {
+		t.Error("the fault was not hit")
+	}
+	w.submit("/faults/1/end", nil, "/faults?done=fault.removed")
+	if code := ask(); code != 0 {
+		t.Errorf("after the removal the answer has error %d", code)
+	}
+	w.refuse("/faults/1/end", nil, 404, "gone already")
+	gate := w.b.Inject(fault.Hold(kmsg.Heartbeat).Optional())
+	w.submit("/faults/2/end", url.Values{"release": {"1"}}, "/faults?done=fault.released")
+	gate.Remove()
+	for _, form := range []url.Values{{"kind": {"fail"}, "api": {"Produce"}}, {"kind": {"delay"}, "api": {"Nope"}}, {"kind": {"delay"}, "api": {"Fetch"}, "wait": {"99999999"}},
+		{"kind": {"drop"}, "api": {"Fetch"}, "times": {"-1"}}, {"kind": {"explode"}, "api": {"Fetch"}}} {
+		w.refuse("/faults", form, 422)
+	}
+	for _, kind := range faultKinds {
+		w.submit("/faults", url.Values{"kind": {kind}, "api": {"Fetch"}, "error": {"INVALID_CONFIG"}, "client": {"victim"}, "topic": {"log"}, "partition": {"0"}, "after": {"2"}, "times": {"3"}}, "/faults?done=fault.set")
+	}
+	if n := len(w.b.Faults()); n != len(faultKinds) {
+		t.Errorf("%d faults are in place, want one of each kind", n)
+	}
+	w.submit("/faults/all/end", nil, "/faults?done=fault.cleared")
+	if n := len(w.b.Faults()); n != 0 {
+		t.Errorf("%d faults are left", n)
+	}
+}
+
+func TestAVirtualClockIsMoved(t *testing.T) {
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	w := open(t, broker.WithVirtualClock(start))
+	w.see("/clock", 200, "is virtual", "2026-01-01 00:00:00.000 UTC")
+	w.submit("/clock", url.Values{"by": {"1h30m"}}, "/clock?done=clock.advanced")
+	if now := w.b.Now(); now != start.Add(90*time.Minute) {
+		t.Errorf("the clock says %v", now)
+	}
+	w.refuse("/clock", url.Values{"by": {"soon"}}, 422, "Give a time such as")
+	w.refuse("/clock", url.Values{"by": {"-1s"}}, 422)
+	w = open(t)
+	w.see("/clock", 200, "is the machine")
+	w.refuse("/clock", url.Values{"by": {"1s"}}, 409, "nobody can move it")
+}
+
+func TestTheDoctorNamesClientsAndTheCure(t *testing.T) {
+	w := open(t)
+	w.see("/doctor", 200, "No client has asked for addresses yet")
+	for _, l := range languages {
+		for _, why := range doctorReasons {
+			if text := l.text("doctor.advice."+why, uint16(9092)); !strings.Contains(text, "9092") || strings.Contains(text, "%!") {
+				t.Errorf("the advice is %q", text)
+			}
+		}
+	}
+	// A client of a real socket is told an address and is seen.
+	b := broker.Start(t)
+	c, err := connect([]string{w.b.Bootstrap()}, kgo.Dialer(w.b.Dialer()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	other := &browser{t: t, b: b, pages: newSite(c, b, prometheus.NewRegistry(), Options{}, t.Context()).pages(), headers: map[string]string{}}
+	k, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ClientID("visitor"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if err := k.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other.see("/doctor", 200, "visitor", netip.MustParseAddr("127.0.0.1").String(), "it came in over loopback")
+}
+
+func TestAnotherClusterSaysWhichPagesItHasNot(t *testing.T) {
+	b := broker.Start(t, broker.WithMemoryNetwork(), broker.WithTopic("log", 1, nil))
+	c, err := connect([]string{b.Bootstrap()}, kgo.Dialer(b.Dialer()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	w := &browser{t: t, b: b, pages: newSite(c, nil, prometheus.NewRegistry(), Options{}, t.Context()).pages(), headers: map[string]string{}}
+	for _, path := range []string{"/", "/topics", "/topics/log", "/topics/log/messages", "/groups", "/brokers", "/brokers/1"} {
+		if page := w.see(path, 200); strings.Contains(page, `href="/wire"`) {
+			t.Errorf("%s links to what this cluster has not", path)
+		}
+	}
+	for _, path := range []string{"/lab", "/wire", "/wire/1", "/doctor", "/faults", "/clock"} {
+		w.see(path, 200, "This page looks inside minibroker")
+		w.see("/api/v1"+path, 404, "does not tell what happens inside")
+	}
+	w.refuse("/faults", url.Values{"kind": {"drop"}}, 404)
+	w.refuse("/clock", url.Values{"by": {"1s"}}, 404)
+}
