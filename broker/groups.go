@@ -219,6 +219,7 @@ func (b *Broker) readGroupConfig(cfg *config.Broker) {
 		NewUUID:                b.random.uuidText,
 		Watched:                b.groups.watchers.any,
 		Consumer:               consumerConfig(cfg, b.random.uuidShort),
+		Streams:                group.StreamsConfig{MaxSize: cfg.Int("group.streams.max.size")},
 	})
 }
 

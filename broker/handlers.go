@@ -69,4 +69,7 @@ var handlers = [...]handlerFunc{
 	75:                      on((*Broker).handleDescribeTopicPartitions),
 	80:                      on((*Broker).handleAddRaftVoter),
 	81:                      on((*Broker).handleRemoveRaftVoter),
+	88:                      on((*Broker).handleStreamsGroupHeartbeat),
+	89:                      on((*Broker).handleStreamsGroupDescribe),
+	93:                      on((*Broker).handleStreamsGroupTopologyDescriptionUpdate),
 }

@@ -85,6 +85,9 @@ var apis = []API{
 	{Key: 75, Name: "DescribeTopicPartitions", Max: 0},
 	{Key: 80, Name: "AddRaftVoter", Max: 1},
 	{Key: 81, Name: "RemoveRaftVoter", Max: 0},
+	{Key: 88, Name: "StreamsGroupHeartbeat", Max: 1},
+	{Key: 89, Name: "StreamsGroupDescribe", Max: 1},
+	{Key: 93, Name: "StreamsGroupTopologyDescriptionUpdate", Max: 0},
 }
 
 // byKey holds the table's rows at their keys; nil where nothing is served.

@@ -107,6 +107,18 @@ func GroupDuration(name string, overrides map[string]string, b *Broker) time.Dur
 	return b.Duration(name)
 }
 
+// GroupInt is the broker config of that name, such as
+// group.streams.num.standby.replicas, as the configs of one group have it.
+func GroupInt(name string, overrides map[string]string, b *Broker) int {
+	own := strings.TrimPrefix(name, "group.")
+	if text, ok := overrides[own]; ok {
+		if v, err := groupByName[own].parse(text); err == nil { // checked when it was set
+			return int(v.(int64))
+		}
+	}
+	return b.Int(name)
+}
+
 // AlterGroup is IncrementalAlterConfigs on a group: it returns the new
 // overrides. An empty group name is for the caller to refuse.
 func AlterGroup(overrides map[string]string, ops []Op, b *Broker) (map[string]string, *Error) {

@@ -8,7 +8,7 @@
 // This file owns the words that all kinds of groups share; base.go has the state
 // that they share, offsets.go committed offsets, kinds.go what a group id may
 // be. Classic groups are in classic*.go, consumer groups (KIP-848) in
-// consumer*.go.
+// consumer*.go, streams groups (KIP-1071) in streams*.go.
 package group
 
 import (
@@ -63,6 +63,8 @@ type Config struct {
 	Watched func() bool
 	// Consumer is for groups whose coordinator assigns partitions (KIP-848).
 	Consumer ConsumerConfig
+	// Streams is for groups of Kafka Streams' own protocol (KIP-1071).
+	Streams StreamsConfig
 }
 
 // Client says who sent a request.
