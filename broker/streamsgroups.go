@@ -18,11 +18,12 @@ import (
 func (b *Broker) handleStreamsGroupHeartbeat(r *request, req *kmsg.StreamsGroupHeartbeatRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.StreamsGroupHeartbeatResponse)
 	if !b.servesStreamsGroups() {
-		resp.ErrorCode = kerr.UnsupportedVersion.Code
+		resp.ErrorCode, resp.Status = kerr.UnsupportedVersion.Code, []kmsg.StreamsGroupHeartbeatResponseStatus{}
 		return resp, nil
 	}
 	if err := checkTopologyNames(req.Topology); err != nil {
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(err)
+		resp.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{}
 		return resp, nil
 	}
 	b.internalTopic(groupMetadataTopic) // the group may begin here

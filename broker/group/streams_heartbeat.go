@@ -170,7 +170,7 @@ func (g *Streams) heartbeat(client Client, req *kmsg.StreamsGroupHeartbeatReques
 		}
 	}
 	if g.endpointEpoch != req.EndpointInformationEpoch {
-		resp.PartitionsByUserEndpoint = g.endpoints(cluster.Lookup)
+		resp.PartitionsByUserEndpoint = g.endpoints(m, cluster.Lookup)
 	}
 	if first {
 		g.endpointEpoch = 0 // Apache Kafka counts from the second heartbeat on
@@ -295,7 +295,7 @@ type MadeTopics struct {
 
 // statuses is what the members must know about the group.
 func (g *Streams) statuses(m *streamer, delayed string, made *MadeTopics) []kmsg.StreamsGroupHeartbeatResponseStatus {
-	list := []kmsg.StreamsGroupHeartbeatResponseStatus{}
+	list := noStatus
 	say := func(status int8, format string, args ...any) {
 		s := kmsg.NewStreamsGroupHeartbeatResponseStatus()
 		s.StatusCode, s.StatusDetail = status, fmt.Sprintf(format, args...)
@@ -340,17 +340,20 @@ func (g *Streams) goodbye(req *kmsg.StreamsGroupHeartbeatRequest) (*kmsg.Streams
 	g.fence(m, "member left")
 	resp := kmsg.NewPtrStreamsGroupHeartbeatResponse()
 	resp.MemberID, resp.MemberEpoch = req.MemberID, req.MemberEpoch
-	resp.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{}
+	resp.Status = noStatus
 	return resp, nil
 }
 
+// noStatus is a list of none, which is not null.
+var noStatus = []kmsg.StreamsGroupHeartbeatResponseStatus{}
+
 // endpoints is which partitions can be asked for where: by interactive queries,
-// whose state is with the tasks and their copies.
-func (g *Streams) endpoints(topics Lookup) []kmsg.StreamsGroupHeartbeatResponsePartitionsByUserEndpoint {
+// whose state is with the tasks and their copies. Who asks comes last.
+func (g *Streams) endpoints(asks *streamer, topics Lookup) []kmsg.StreamsGroupHeartbeatResponsePartitionsByUserEndpoint {
 	all := []kmsg.StreamsGroupHeartbeatResponsePartitionsByUserEndpoint{}
-	for _, m := range g.order {
+	add := func(m *streamer) {
 		if m.endpoint == nil {
-			continue
+			return
 		}
 		e := kmsg.NewStreamsGroupHeartbeatResponsePartitionsByUserEndpoint()
 		e.UserEndpoint.Host, e.UserEndpoint.Port = m.endpoint.Host, m.endpoint.Port
@@ -362,6 +365,12 @@ func (g *Streams) endpoints(topics Lookup) []kmsg.StreamsGroupHeartbeatResponseP
 		})
 		all = append(all, e)
 	}
+	for _, m := range g.order {
+		if m != asks {
+			add(m)
+		}
+	}
+	add(asks)
 	return all
 }
 
@@ -414,7 +423,7 @@ func (g *Group) StreamsHeartbeat(now time.Time, client Client, req *kmsg.Streams
 	}
 	if refused != nil {
 		resp = kmsg.NewPtrStreamsGroupHeartbeatResponse()
-		resp.ErrorCode = refused.err.Code
+		resp.ErrorCode, resp.Status = refused.err.Code, noStatus
 		if refused.message != "" {
 			resp.ErrorMessage = &refused.message
 		}
