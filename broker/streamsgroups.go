@@ -26,7 +26,9 @@ func (b *Broker) handleStreamsGroupHeartbeat(r *request, req *kmsg.StreamsGroupH
 		resp.Status = []kmsg.StreamsGroupHeartbeatResponseStatus{}
 		return resp, nil
 	}
-	b.internalTopic(groupMetadataTopic) // the group may begin here
+	if req.MemberEpoch == 0 {
+		b.internalTopic(groupMetadataTopic) // the group may begin here
+	}
 	client := group.Client{ID: r.clientID, Host: r.clientHost()}
 	settings := b.streamsSettings(req.Group)
 	var made *group.MadeTopics
@@ -103,7 +105,9 @@ func (b *Broker) handleStreamsGroupDescribe(r *request, req *kmsg.StreamsGroupDe
 	for _, id := range req.Groups {
 		d := kmsg.NewStreamsGroupDescribeResponseGroup()
 		d.Group, d.ErrorCode = id, kerr.UnsupportedVersion.Code
-		if serves && !b.groups.peek(id, func(g *group.Group) { d = g.DescribeStreams(id, req.IncludeTopologyDescription) }) {
+		if err := r.coordinates(groupMetadataTopic, id); err != nil {
+			d.ErrorCode = err.Code
+		} else if serves && !b.groups.peek(id, func(g *group.Group) { d = g.DescribeStreams(id, req.IncludeTopologyDescription) }) {
 			d = group.NewGroup(id, b.groups.config()).DescribeStreams(id, req.IncludeTopologyDescription)
 		}
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
