@@ -76,6 +76,8 @@ func coordinated(req kmsg.Request) (topic, key string, about bool) {
 		key = req.GroupID
 	case *kmsg.StreamsGroupHeartbeatRequest:
 		key = req.Group
+	case *kmsg.StreamsGroupTopologyDescriptionUpdateRequest:
+		key = req.Group
 	case *kmsg.InitProducerIDRequest:
 		topic = transactionStateTopic
 		if req.TransactionalID != nil {

@@ -220,6 +220,7 @@ func (b *Broker) readGroupConfig(cfg *config.Broker) {
 		Watched:                b.groups.watchers.any,
 		Consumer:               consumerConfig(cfg, b.random.uuidShort),
 		Share:                  group.ShareConfig{MaxSize: cfg.Int("group.share.max.size")},
+		Streams:                group.StreamsConfig{MaxSize: cfg.Int("group.streams.max.size")},
 	})
 }
 

@@ -78,7 +78,10 @@ var handlers = [...]handlerFunc{
 	85:                      on((*Broker).handleWriteShareGroupState),
 	86:                      on((*Broker).handleDeleteShareGroupState),
 	87:                      on((*Broker).handleReadShareGroupStateSummary),
+	88:                      on((*Broker).handleStreamsGroupHeartbeat),
+	89:                      on((*Broker).handleStreamsGroupDescribe),
 	90:                      on((*Broker).handleDescribeShareGroupOffsets),
 	91:                      on((*Broker).handleAlterShareGroupOffsets),
 	92:                      on((*Broker).handleDeleteShareGroupOffsets),
+	93:                      on((*Broker).handleStreamsGroupTopologyDescriptionUpdate),
 }

@@ -48,13 +48,17 @@ func (g Group) State() string {
 	return state
 }
 
-// Members returns the members of a group of either protocol, in the order in
-// which Kafka's tools list them.
+// Members returns the members of a group of any protocol, in the order in which
+// Kafka's tools list them. What a member of a streams group reads for its active
+// tasks is its partitions.
 func (g Group) Members() []Member {
 	var classic kmsg.DescribeGroupsResponseGroup
 	var consumer kmsg.ConsumerGroupDescribeResponseGroup
+	var streams kmsg.StreamsGroupDescribeResponseGroup
 	topics := g.b.lookupTopic()
-	g.b.groups.peek(g.id, func(c *group.Group) { classic, consumer = c.Describe(6), c.DescribeConsumer(topics) })
+	g.b.groups.peek(g.id, func(c *group.Group) {
+		classic, consumer, streams = c.Describe(6), c.DescribeConsumer(topics), c.DescribeStreams(g.id, false)
+	})
 	members := make([]Member, 0, len(classic.Members)+len(consumer.Members)) // one of them has none
 	for _, m := range classic.Members {
 		as := Member{ID: m.MemberID, InstanceID: stringOrNone(m.InstanceID), ClientID: m.ClientID, Host: m.ClientHost}
@@ -74,7 +78,31 @@ func (g Group) Members() []Member {
 		}
 		members = append(members, as)
 	}
+	for _, m := range streams.Members {
+		as := Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost, Partitions: make(map[string][]int32)}
+		for _, task := range m.Assignment.ActiveTasks {
+			for _, s := range streams.Topology.Subtopologies {
+				if s.SubtopologyID == task.SubtopologyID {
+					as.addInputs(s, task.Partitions, topics)
+				}
+			}
+		}
+		members = append(members, as)
+	}
 	return members
+}
+
+// addInputs adds what tasks of a subtopology read: of each of its topics the
+// partitions of their numbers, as far as it has them.
+func (m *Member) addInputs(s kmsg.StreamsGroupDescribeResponseGroupTopologySubtopology, tasks []int32, topics group.Lookup) {
+	names := slices.Clone(s.SourceTopics)
+	for _, t := range s.RepartitionSourceTopics {
+		names = append(names, t.Topic)
+	}
+	for _, name := range names {
+		n := topics(name, [16]byte{}).Partitions
+		m.Partitions[name] = slices.DeleteFunc(slices.Clone(tasks), func(p int32) bool { return p >= n })
+	}
 }
 
 func stringOrNone(s *string) string {

@@ -94,9 +94,12 @@ var apis = []API{
 	{Key: 85, Name: "WriteShareGroupState", Max: 1},
 	{Key: 86, Name: "DeleteShareGroupState", Max: 0},
 	{Key: 87, Name: "ReadShareGroupStateSummary", Max: 1},
+	{Key: 88, Name: "StreamsGroupHeartbeat", Max: 1},
+	{Key: 89, Name: "StreamsGroupDescribe", Max: 1},
 	{Key: 90, Name: "DescribeShareGroupOffsets", Max: 1},
 	{Key: 91, Name: "AlterShareGroupOffsets", Max: 0},
 	{Key: 92, Name: "DeleteShareGroupOffsets", Max: 0},
+	{Key: 93, Name: "StreamsGroupTopologyDescriptionUpdate", Max: 0},
 }
 
 // byKey holds the table's rows at their keys; nil where nothing is served.

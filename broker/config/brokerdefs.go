@@ -36,6 +36,9 @@ var ownDefaults = map[string]string{
 	// second.
 	"group.consumer.assignment.interval.ms": "0",
 	"group.share.assignment.interval.ms":    "0",
+	// And for streams groups, of which Kafka delays the first assignment, too.
+	"group.streams.assignment.interval.ms":     "0",
+	"group.streams.initial.rebalance.delay.ms": "0",
 }
 
 // brokerDocs says what the broker configs do that have an effect here. Every
@@ -55,11 +58,17 @@ var brokerDocs = map[string]string{
 	"group.consumer.max.size":                   "The most members that a consumer group of KIP-848 may have.",
 	"group.consumer.migration.policy":           "Whether groups with members may change between the classic protocol and KIP-848's.",
 	"group.consumer.session.timeout.ms":         "A member of a consumer group of KIP-848 that sends no heartbeat for this long is removed.",
-	"group.coordinator.rebalance.protocols":     "Which group protocols are served: without consumer, ConsumerGroupHeartbeat is refused.",
+	"group.coordinator.rebalance.protocols":     "Which group protocols are served: without consumer or streams, the requests of those are refused.",
 	"group.initial.rebalance.delay.ms":          "How long a new, empty consumer group waits for more members before its first rebalance.",
 	"group.max.session.timeout.ms":              "The longest session.timeout.ms that a consumer may ask for.",
 	"group.max.size":                            "The most members that a consumer group may have.",
 	"group.min.session.timeout.ms":              "The shortest session.timeout.ms that a consumer may ask for.",
+	"group.streams.assignment.interval.ms":      "The shortest time between two assignments of a streams group (KIP-1071).",
+	"group.streams.heartbeat.interval.ms":       "How often members of streams groups are told to send heartbeats.",
+	"group.streams.initial.rebalance.delay.ms":  "How long a new, empty streams group waits for more members before its first assignment.",
+	"group.streams.max.size":                    "The most members that a streams group may have.",
+	"group.streams.num.standby.replicas":        "Standby copies of each task's state in a streams group.",
+	"group.streams.session.timeout.ms":          "A member of a streams group that sends no heartbeat for this long is removed.",
 	"log.retention.check.interval.ms":           "How long records stay that were older than retention.ms when they came. All others are dropped when they are due.",
 	"max.incremental.fetch.session.cache.slots": "How many incremental fetch sessions are kept.",
 	"max.request.partition.size.limit":          "The most partitions that one DescribeTopicPartitions answers.",

@@ -44,6 +44,10 @@ var meant = map[string]string{
 	"group.initial.rebalance.delay.ms":                 "group.initial.rebalance.delay.ms 0 INT DEFAULT_CONFIG true false DEFAULT_CONFIG:group.initial.rebalance.delay.ms=0",
 	"group.consumer.assignment.interval.ms":            "group.consumer.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.consumer.assignment.interval.ms=0",
 	"group.share.assignment.interval.ms":               "group.share.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.share.assignment.interval.ms=0",
+	"group.streams.assignment.interval.ms":             "group.streams.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.streams.assignment.interval.ms=0",
+	"streams.assignment.interval.ms":                   "streams.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.streams.assignment.interval.ms=0",
+	"group.streams.initial.rebalance.delay.ms":         "group.streams.initial.rebalance.delay.ms 0 INT DEFAULT_CONFIG true false DEFAULT_CONFIG:group.streams.initial.rebalance.delay.ms=0",
+	"streams.initial.rebalance.delay.ms":               "streams.initial.rebalance.delay.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.streams.initial.rebalance.delay.ms=0",
 	"consumer.assignment.interval.ms":                  "consumer.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.consumer.assignment.interval.ms=0",
 	"share.assignment.interval.ms":                     "share.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.share.assignment.interval.ms=0",
 	// The group observed had this one set, to its default.

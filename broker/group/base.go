@@ -37,6 +37,8 @@ func (g *base) emit(kind string, state State, epoch int32, e Event) {
 // watched tells whether it is worth an event for each member.
 func (g *base) watched() bool { return g.cfg.Watched == nil || g.cfg.Watched() }
 
+func (g *base) config() *Config { return g.cfg }
+
 func (g *base) answer(p parked, r kmsg.Response) {
 	if p.ticket == nil {
 		return

@@ -8,7 +8,8 @@
 // This file owns the words that all kinds of groups share; base.go has the state
 // that they share, offsets.go committed offsets, kinds.go what a group id may
 // be. Classic groups are in classic*.go, consumer groups (KIP-848) in
-// consumer*.go, share groups (KIP-932) in share*.go.
+// consumer*.go, share groups (KIP-932) in share*.go, streams groups (KIP-1071) in
+// streams*.go.
 package group
 
 import (
@@ -65,6 +66,8 @@ type Config struct {
 	Consumer ConsumerConfig
 	// Share is for groups whose members share partitions (KIP-932).
 	Share ShareConfig
+	// Streams is for groups of Kafka Streams' own protocol (KIP-1071).
+	Streams StreamsConfig
 }
 
 // Client says who sent a request.

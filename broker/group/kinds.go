@@ -32,6 +32,7 @@ type kind interface {
 	Members() int
 	Kind() string
 	Epoch() int32
+	config() *Config
 }
 
 // NewGroup returns the group id, which does not exist yet: its state is Dead.
@@ -46,6 +47,10 @@ func (g *Group) is() kind {
 			g.kind = k.became
 		}
 	case *Share:
+		if k.became != nil {
+			g.kind = k.became
+		}
+	case *Streams:
 		if k.became != nil {
 			g.kind = k.became
 		}
@@ -155,15 +160,24 @@ func (g *Group) ConsumerHeartbeat(now time.Time, client Client, req *kmsg.Consum
 		g.kind = c
 	}
 	resp.Version = req.Version
-	if isConsumer || refused == nil {
+	switch {
+	case isConsumer || refused == nil:
 		return resp, c.effects()
+	case classic == nil:
+		return resp, g.kind.Expire(now)
 	}
 	return resp, classic.look(now)
 }
 
 func (g *Group) consumerHeartbeat(now time.Time, c **Consumer, client Client, req *kmsg.ConsumerGroupHeartbeatRequest, cluster Cluster, timing Timing) (*kmsg.ConsumerGroupHeartbeatResponse, *refusal) {
 	if *c == nil {
-		classic := g.kind.(*Classic)
+		classic, isClassic := g.kind.(*Classic)
+		if !isClassic {
+			if err := checkHeartbeat(req.Group, &g.kind.config().Consumer, req); err != nil {
+				return nil, err
+			}
+			return nil, refuse(kerr.GroupIDNotFound, "Group %s is not a consumer group.", req.Group)
+		}
 		if err := checkHeartbeat(classic.id, &classic.cfg.Consumer, req); err != nil {
 			return nil, err
 		}
@@ -195,6 +209,14 @@ func (g *Group) Join(now time.Time, client Client, req *kmsg.JoinGroupRequest, t
 	if s, ok := g.kind.(*Share); ok {
 		return s.Join(now, req, t)
 	}
+	if s, ok := g.kind.(*Streams); ok {
+		s.now = now
+		if len(s.order) > 0 {
+			s.answer(parked{true, t, req.Version}, refusedJoin("", kerr.InconsistentGroupProtocol))
+			return s.effects()
+		}
+		g.kind = s.toClassic()
+	}
 	return g.kind.(*Classic).Join(now, client, req, t)
 }
 
@@ -205,6 +227,11 @@ func (g *Group) Sync(now time.Time, req *kmsg.SyncGroupRequest, t Ticket) Effect
 	}
 	if s, ok := g.kind.(*Share); ok {
 		return s.Sync(now, req, t)
+	}
+	if s, ok := g.kind.(*Streams); ok {
+		s.now = now
+		s.answer(parked{true, t, req.Version}, refusedSync(kerr.UnknownMemberID))
+		return s.effects()
 	}
 	return g.kind.(*Classic).Sync(now, req, t)
 }
@@ -217,6 +244,9 @@ func (g *Group) Heartbeat(now time.Time, req *kmsg.HeartbeatRequest) (int16, Eff
 	if s, ok := g.kind.(*Share); ok {
 		return s.Heartbeat(now, req)
 	}
+	if s, ok := g.kind.(*Streams); ok {
+		return kerr.UnknownMemberID.Code, s.look(now)
+	}
 	return g.kind.(*Classic).Heartbeat(now, req)
 }
 
@@ -227,6 +257,10 @@ func (g *Group) Leave(now time.Time, req *kmsg.LeaveGroupRequest) (*kmsg.LeaveGr
 	}
 	if s, ok := g.kind.(*Share); ok {
 		return s.Leave(now, req)
+	}
+	if s, ok := g.kind.(*Streams); ok {
+		resp, _ := New(s.id, s.cfg).Leave(now, req) // it knows no classic member
+		return resp, s.look(now)
 	}
 	return g.kind.(*Classic).Leave(now, req)
 }

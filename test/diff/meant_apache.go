@@ -12,6 +12,9 @@ var apacheTable = []meant{
 	{path: "ApiKeys[72]*", ref: absent, sub: there, why: "client telemetry"},
 	{path: "ApiKeys[28].MaxVersion", ref: "5", sub: "6", why: newVersions},
 	{path: "ApiKeys[42].MaxVersion", ref: "2", sub: "3", why: newVersions},
+	{path: "ApiKeys[88].MaxVersion", ref: "0", sub: "1", why: newVersions},
+	{path: "ApiKeys[89].MaxVersion", ref: "0", sub: "1", why: newVersions},
+	{path: "ApiKeys[93]*", ref: absent, sub: there, why: newVersions},
 	{path: "ApiKeys[*]", ref: there, sub: absent, why: stillToCome},
 	{path: "FinalizedFeatures*", why: stillToCome},
 	{path: "SupportedFeatures*", why: stillToCome},
@@ -39,14 +42,18 @@ var apacheTable = []meant{
 	{script: "describe broker configs", path: "Resources[1].Configs[controller.*", why: ownSettings},
 
 	{path: "*Configs[group.consumer.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "`group.consumer.assignment.interval.ms`"},
+	{path: "*Configs[group.streams.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: streamsDefaults},
+	{path: "*Configs[group.streams.initial.rebalance.delay.ms]*", ref: `"3000"`, sub: `"0"`, why: streamsDefaults},
+	{script: "streams group topics that are made", path: "*", why: "internal topics of a streams group"},
 
 	{script: "frames", step: "a TLS hello", path: answered, ref: "closed", sub: errStrange.Error(), why: "HTTP and TLS on the Kafka port"},
 }
 
 const (
-	oldVersions  = "old versions"
-	newVersions  = "newer versions"
-	stillToCome  = "APIs still to come"
-	autoCreation = "topics made on first use"
-	ownSettings  = "settings of a broker with disks and controllers"
+	oldVersions     = "old versions"
+	newVersions     = "newer versions"
+	stillToCome     = "APIs still to come"
+	autoCreation    = "topics made on first use"
+	streamsDefaults = "`group.streams.initial.rebalance.delay.ms`, `group.streams.assignment.interval.ms`"
+	ownSettings     = "settings of a broker with disks and controllers"
 )
