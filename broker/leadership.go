@@ -173,6 +173,7 @@ func (b *Broker) lead(p *partition, l *leadership) {
 		_ = b.endTransaction(p, m) // refused: it ended otherwise meanwhile
 	}
 	b.chase(p)
+	b.tipped(l)
 	if was.leader != l.leader && p.topicName == groupMetadataTopic {
 		b.controller.moved = append(b.controller.moved, p)
 	}
