@@ -794,3 +794,26 @@ func TestAnUnregisteredBrokerIsNoPlaceForReplicas(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWithoutEligibleLeadersTheLastReplicaStaysInTheISR(t *testing.T) {
+	b := Start(t, WithTopic("t", 1, nil))
+	c := dial(t, b)
+	req := kmsg.NewPtrUpdateFeaturesRequest()
+	req.Version = 1
+	req.FeatureUpdates = []kmsg.UpdateFeaturesRequestFeatureUpdate{{Feature: eligibleLeaders, MaxVersionLevel: 0, UpgradeType: safeDowngrade}}
+	if got := ask[*kmsg.UpdateFeaturesResponse](c, req); got.ErrorCode != 0 {
+		t.Fatalf("%+v", got)
+	}
+	if err := b.StopBroker(1); err != nil {
+		t.Fatal(err)
+	}
+	if l := onlyPartition(t, b, "t").leadership.Load(); l.leader != -1 || !slices.Equal(l.isr, []int32{1}) || len(l.elr) != 0 {
+		t.Errorf("after the stop: %+v", *l)
+	}
+	if err := b.StartBroker(1); err != nil {
+		t.Fatal(err)
+	}
+	if l := onlyPartition(t, b, "t").leadership.Load(); l.leader != 1 || !slices.Equal(l.isr, []int32{1}) {
+		t.Errorf("after the start: %+v", *l)
+	}
+}
