@@ -3,6 +3,7 @@ package broker
 import (
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -282,4 +283,53 @@ func FuzzAdvertise(f *testing.F) {
 			t.Fatalf("--advertise %q was accepted and tells %q port %d", text, host, port)
 		}
 	})
+}
+
+// Each broker is told at the host at which the client reached one of them.
+func TestSeveralBrokersAreToldWithTheirPorts(t *testing.T) {
+	nodes := []*node{{id: 1, place: 0}, {id: 2, place: 1}, {id: 3, place: 2}}
+	for i, n := range nodes {
+		n.at = []net.Listener{fakeListener{addr: "0.0.0.0:" + strconv.Itoa(9092+10*i)}}
+		n.memory = &memoryNetwork{memoryAddressOf(n, len(nodes))}
+	}
+	inMemory := peer{node: nodes[1], listener: nodes[1].memory}
+	for _, c := range []struct {
+		name, rules, published string
+		container              bool
+		peer                   peer
+		want                   string
+	}{
+		{name: "over loopback", peer: socket("127.0.0.1:9102", "127.0.0.1:50000"), want: "127.0.0.1:9092 127.0.0.1:9102 127.0.0.1:9112"},
+		{name: "over ::1", peer: socket("[::1]:9102", "[::1]:50000"), want: "[::1]:9092 [::1]:9102 [::1]:9112"},
+		{name: "from another machine", peer: socket("192.168.1.10:9102", "192.168.1.77:50000"), want: "192.168.1.10:9092 192.168.1.10:9102 192.168.1.10:9112"},
+		{name: "by a rule with a port", rules: "*=broker:19092", peer: socket("10.0.0.2:9102", "10.0.0.3:50000"), want: "broker:19092 broker:19093 broker:19094"},
+		{name: "by a rule without one", rules: "*=broker", peer: socket("10.0.0.2:9102", "10.0.0.3:50000"), want: "broker:9092 broker:9102 broker:9112"},
+		{name: "through published ports", published: "localhost:19092", container: true, peer: socket("172.17.0.2:9102", "172.17.0.1:50000"), want: "localhost:19092 localhost:19093 localhost:19094"},
+		{name: "in memory", peer: inMemory, want: "minibroker-1:9092 minibroker-2:9093 minibroker-3:9094"},
+		{name: "in memory, by a rule", rules: "broker", peer: inMemory, want: "broker:9092 broker:9093 broker:9094"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, err := newAdvertiser(c.rules, c.published, len(nodes))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.look = func() surroundings {
+				return surroundings{container: c.container, gateways: []netip.Addr{netip.MustParseAddr("172.17.0.1")}}
+			}
+			c.peer.node = nodes[1]
+			var told []string
+			for _, n := range nodes {
+				host, port := a.addressFor(c.peer, n)
+				told = append(told, net.JoinHostPort(host, strconv.Itoa(int(port))))
+			}
+			if got := strings.Join(told, " "); got != c.want {
+				t.Errorf("told %s, want %s", got, c.want)
+			}
+		})
+	}
+	for rules, published := range map[string]string{"broker:65534": "", "": "localhost:65534"} {
+		if _, err := newAdvertiser(rules, published, 3); err == nil || !strings.Contains(err.Error(), "65535") {
+			t.Errorf("%q %q: %v", rules, published, err)
+		}
+	}
 }

@@ -39,6 +39,7 @@ type Broker struct {
 	webPort     int // to name to browsers; 0: none
 
 	replication   replication
+	balance       balance
 	shareSessions *shareSessions
 	janitor       janitor
 	transactions  transactions

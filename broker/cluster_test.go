@@ -507,3 +507,313 @@ func TestAdminsSeeAndMoveReplicas(t *testing.T) {
 		t.Errorf("in the end: %+v", *l)
 	}
 }
+
+func TestPreferredLeadersComeBackByThemselves(t *testing.T) {
+	b := still(t)
+	preferred := b.Topic("t").Partitions()[0].Replicas[0].Broker
+	if err := b.MoveLeader("t", 0, preferred%3+1); err != nil {
+		t.Fatal(err)
+	}
+	b.Advance(299 * time.Second)
+	if p := b.Topic("t").Partitions()[0]; p.Leader == preferred {
+		t.Errorf("the preferred leader is back after 299 s: %+v", p)
+	}
+	b.Advance(time.Second)
+	if p := b.Topic("t").Partitions()[0]; p.Leader != preferred {
+		t.Errorf("after 300 s: %+v", p)
+	}
+}
+
+func TestATransactionOutlivesItsCoordinatorAndItsLeaders(t *testing.T) {
+	b := three(t, 3)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	producer := clusterClient(t, b, kgo.DefaultProduceTopic("t"), kgo.TransactionalID("x"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	for n := range 8 {
+		if err := producer.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 6 {
+			if err := producer.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(n, i))).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			if i == 3 {
+				switch at := b.TransactionCoordinator("x"); n % 4 {
+				case 0:
+					if err := b.MoveTransactionCoordinator("x", at%3+1); err != nil {
+						t.Fatal(err)
+					}
+				case 1:
+					if err := b.StopBroker(at); err != nil {
+						t.Fatal(err)
+					}
+				case 2:
+					for _, one := range b.Brokers() {
+						if err := b.StartBroker(one.ID); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+			}
+		}
+		if err := producer.EndTransaction(ctx, kgo.TransactionEndTry(n%2 == 0)); err != nil {
+			t.Fatalf("transaction %d: %v", n, err)
+		}
+	}
+	consumer := clusterClient(t, b, kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxWait(50*time.Millisecond))
+	seen := make(map[string]int)
+	for n := 0; n < 24; {
+		fetches := consumer.PollFetches(ctx)
+		if ctx.Err() != nil {
+			t.Fatalf("%d of 24 records came", n)
+		}
+		fetches.EachRecord(func(r *kgo.Record) { seen[string(r.Value)]++; n++ })
+	}
+	for v, times := range seen {
+		if times != 1 || (v[0]-'0')%2 != 0 {
+			t.Errorf("%q came %d times", v, times)
+		}
+	}
+}
+
+// A marker for a partition that has no leader is written when it has one.
+func TestATransactionEndsOnAPartitionWithoutLeader(t *testing.T) {
+	b := Start(t, WithBrokers(2), WithTopic("t", 1, nil))
+	if err := b.MoveLeader("t", 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.MoveTransactionCoordinator("x", 1); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	producer := clusterClient(t, b, kgo.DefaultProduceTopic("t"), kgo.TransactionalID("x"))
+	if err := producer.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := producer.ProduceSync(ctx, kgo.StringRecord("a")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.StopBroker(2); err != nil {
+		t.Fatal(err)
+	}
+	if err := producer.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.StartBroker(2); err != nil {
+		t.Fatal(err)
+	}
+	p := onlyPartition(t, b, "t")
+	if seen := p.moment(); seen.lastStable != 2 || seen.highWatermark != 2 {
+		t.Errorf("after the leader is back: %+v", seen)
+	}
+}
+
+func TestResetAndRestoreStartAllBrokers(t *testing.T) {
+	b := three(t, 2)
+	if err := b.Produce("t", Record{Value: []byte("a")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.MoveLeader("t", 0, 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.StopBroker(2); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := b.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.SetFollowerLag(1, -1); err != nil {
+		t.Fatal(err)
+	}
+	whole := func(when string, records int) {
+		t.Helper()
+		for _, n := range b.Brokers() {
+			if !n.Running || n.Lag != 0 {
+				t.Errorf("%s: %+v", when, n)
+			}
+			ask[*kmsg.MetadataResponse](dialBroker(t, b, n.ID), metadata(1, false))
+		}
+		for _, p := range b.Topic("t").Partitions() {
+			if len(inSync(p)) != 3 || p.HighWatermark != p.EndOffset {
+				t.Errorf("%s: %+v", when, p)
+			}
+		}
+		if n := b.Topic("t").Len(); n != records {
+			t.Errorf("%s: %d records", when, n)
+		}
+	}
+	b.Reset()
+	whole("after Reset", 0)
+	if err := b.StopBroker(1); err != nil {
+		t.Fatal(err)
+	}
+	b.Restore(snapshot)
+	whole("after Restore", 1)
+	if p := b.Topic("t").Partitions()[0]; p.Leader != 3 {
+		t.Errorf("after Restore: %+v", p)
+	}
+	one := Start(t)
+	one.Restore(snapshot) // a cluster with fewer brokers
+	for _, p := range one.Topic("t").Partitions() {
+		if p.Leader != 1 || len(p.Replicas) != 1 {
+			t.Errorf("on one broker: %+v", p)
+		}
+	}
+	ask[*kmsg.ProduceResponse](dial(t, one), produceRequest(t, one, 13, "t", 1, batchOf(t, 1, []string{"b"})))
+}
+
+func TestTheNetworkInMemoryHasAnAddressForEachBroker(t *testing.T) {
+	b := three(t, 6, WithMemoryNetwork())
+	if got, want := b.Bootstrap(), "minibroker-1:9092,minibroker-2:9093,minibroker-3:9094"; got != want {
+		t.Errorf("bootstrap servers are %s, want %s", got, want)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client := clusterClient(t, b, kgo.SeedBrokers("whatever:1"), kgo.Dialer(b.Dialer()), kgo.DefaultProduceTopic("t"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	for range 12 {
+		if err := client.ProduceSync(ctx, kgo.StringRecord("a")).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reached := make(map[int32]bool)
+	for _, c := range b.Clients() {
+		reached[c.Broker] = true
+	}
+	if len(reached) != 3 {
+		t.Errorf("the client reached %v", reached)
+	}
+	if err := b.StopBroker(2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Dialer()(ctx, "tcp", "minibroker-2:9093"); err == nil {
+		t.Error("a stopped broker lets clients in")
+	}
+	if err := client.ProduceSync(ctx, kgo.StringRecord("a")).FirstErr(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEachBrokerHasItsConfigs(t *testing.T) {
+	b := three(t, 1, WithRacks("a", "b", "c"))
+	value := func(c *rawClient, resource, name string) (string, int16) {
+		t.Helper()
+		req := kmsg.NewPtrDescribeConfigsRequest()
+		req.Version = 4
+		req.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: resource, ConfigNames: []string{name}}}
+		got := ask[*kmsg.DescribeConfigsResponse](c, req).Resources[0]
+		if got.ErrorCode != 0 || len(got.Configs) == 0 {
+			return "", got.ErrorCode
+		}
+		return text(got.Configs[0].Value), 0
+	}
+	set := func(c *rawClient, resource, name, to string) int16 {
+		t.Helper()
+		req := kmsg.NewPtrIncrementalAlterConfigsRequest()
+		req.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: resource, Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: name, Value: &to}}}}
+		return ask[*kmsg.IncrementalAlterConfigsResponse](c, req).Resources[0].ErrorCode
+	}
+	two, three := dialBroker(t, b, 2), dialBroker(t, b, 3)
+	for name, want := range map[string]string{"node.id": "2", "broker.id": "2", "broker.rack": "b"} {
+		if got, code := value(two, "2", name); got != want {
+			t.Errorf("%s of broker 2 is %q [%d], want %q", name, got, code, want)
+		}
+	}
+	if _, code := value(two, "3", "node.id"); code != 42 {
+		t.Errorf("broker 2 describes broker 3: [%d]", code)
+	}
+	if code := set(two, "2", "log.retention.ms", "1000"); code != 0 {
+		t.Errorf("a config of broker 2: [%d]", code)
+	}
+	if got, _ := value(two, "2", "log.retention.ms"); got != "1000" {
+		t.Errorf("broker 2 has %q", got)
+	}
+	if got, _ := value(three, "3", "log.retention.ms"); got == "1000" {
+		t.Error("broker 3 has what was set for broker 2")
+	}
+	if code := set(three, "", "message.max.bytes", "5000"); code != 0 {
+		t.Errorf("a config of all: [%d]", code)
+	}
+	for id, c := range map[string]*rawClient{"2": two, "3": three} {
+		if got, _ := value(c, id, "message.max.bytes"); got != "5000" {
+			t.Errorf("broker %s has %q", id, got)
+		}
+	}
+	if got := b.image.Load().topic("t").settings.limits.MaxMessageBytes; got != 5000 {
+		t.Errorf("topics go by %d", got)
+	}
+}
+
+func TestEachBrokerDescribesItsReplicas(t *testing.T) {
+	b := Start(t, WithBrokers(2), WithTopic("t", 4, nil))
+	of := make(map[int32]int)
+	for id := int32(1); id <= 2; id++ {
+		req := kmsg.NewPtrDescribeLogDirsRequest()
+		req.Version = 4
+		for _, topic := range ask[*kmsg.DescribeLogDirsResponse](dialBroker(t, b, id), req).Dirs[0].Topics {
+			of[id] += len(topic.Partitions)
+		}
+		quorum := kmsg.NewPtrDescribeQuorumRequest()
+		quorum.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: clusterMetadataTopic, Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{}}}}
+		got := ask[*kmsg.DescribeQuorumResponse](dialBroker(t, b, id), quorum).Topics[0].Partitions[0] // behaviour 42
+		if got.LeaderID != 1 || len(got.CurrentVoters) != 1 || len(got.Observers) != 1 || got.Observers[0].ReplicaID != 2 {
+			t.Errorf("the quorum at broker %d: %+v", id, got)
+		}
+	}
+	if of[1] != 2 || of[2] != 2 {
+		t.Errorf("the brokers have %v of 4 partitions with one replica", of)
+	}
+}
+
+func TestAnUnregisteredBrokerIsNoPlaceForReplicas(t *testing.T) {
+	b := Start(t, WithBrokers(3))
+	c := dialBroker(t, b, 1)
+	if err := b.StopBroker(3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.createTopic(newTopic{name: "a", partitions: 1, replicas: 3}); err != nil { // behaviour 127
+		t.Errorf("three replicas with one broker stopped: %v", err)
+	}
+	req := kmsg.NewPtrUnregisterBrokerRequest()
+	req.BrokerID = 3
+	if got := ask[*kmsg.UnregisterBrokerResponse](c, req); got.ErrorCode != 0 {
+		t.Fatal(got)
+	}
+	if got := ask[*kmsg.UnregisterBrokerResponse](c, req); got.ErrorCode != 102 {
+		t.Errorf("again: %+v", got)
+	}
+	if _, err := b.createTopic(newTopic{name: "b", partitions: 1, replicas: 3}); err == nil {
+		t.Error("an unregistered broker got a replica")
+	}
+	if err := b.StartBroker(3); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.createTopic(newTopic{name: "b", partitions: 1, replicas: 3}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWithoutEligibleLeadersTheLastReplicaStaysInTheISR(t *testing.T) {
+	b := Start(t, WithTopic("t", 1, nil))
+	c := dial(t, b)
+	req := kmsg.NewPtrUpdateFeaturesRequest()
+	req.Version = 1
+	req.FeatureUpdates = []kmsg.UpdateFeaturesRequestFeatureUpdate{{Feature: eligibleLeaders, MaxVersionLevel: 0, UpgradeType: safeDowngrade}}
+	if got := ask[*kmsg.UpdateFeaturesResponse](c, req); got.ErrorCode != 0 {
+		t.Fatalf("%+v", got)
+	}
+	if err := b.StopBroker(1); err != nil {
+		t.Fatal(err)
+	}
+	if l := onlyPartition(t, b, "t").leadership.Load(); l.leader != -1 || !slices.Equal(l.isr, []int32{1}) || len(l.elr) != 0 {
+		t.Errorf("after the stop: %+v", *l)
+	}
+	if err := b.StartBroker(1); err != nil {
+		t.Fatal(err)
+	}
+	if l := onlyPartition(t, b, "t").leadership.Load(); l.leader != 1 || !slices.Equal(l.isr, []int32{1}) {
+		t.Errorf("after the start: %+v", *l)
+	}
+}

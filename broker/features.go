@@ -15,6 +15,7 @@ import (
 
 const (
 	kraftVersion    = "kraft.version"
+	eligibleLeaders = "eligible.leader.replicas.version"
 	metadataVersion = "metadata.version"
 )
 

@@ -53,8 +53,12 @@ const (
 // settle brings the changes that next has over l to their end: a reassignment
 // whose new replicas are in sync is complete, replicas that leave an ISR that is
 // too small stay eligible, and there is a leader if there can be one. It returns
-// l itself if nothing has changed.
+// l itself if nothing has changed. A minISR of 0 is that of a cluster without
+// eligible leaders: the last of an ISR stays in it.
 func (l *leadership) settle(next leadership, how int8, minISR int, alive func(int32) bool) *leadership {
+	if minISR == 0 && len(next.isr) == 0 {
+		next.isr = l.isr
+	}
 	if len(next.adding)+len(next.removing) > 0 {
 		if isr := without(next.isr, next.removing...); len(isr) > 0 && containsAll(isr, next.adding) {
 			next.isr, next.replicas = isr, without(next.replicas, next.removing...)
@@ -156,7 +160,11 @@ func (b *Broker) change(p *partition, next leadership, how int8) bool {
 	if how == electOnline && s.UncleanElection {
 		how = electUnclean
 	}
-	settled := l.settle(next, how, int(s.MinInsyncReplicas), b.image.Load().alive)
+	minISR := int(s.MinInsyncReplicas)
+	if (*b.features.Load())[eligibleLeaders] == 0 {
+		minISR = 0
+	}
+	settled := l.settle(next, how, minISR, b.image.Load().alive)
 	if settled == l {
 		return false
 	}
@@ -173,6 +181,7 @@ func (b *Broker) lead(p *partition, l *leadership) {
 		_ = b.endTransaction(p, m) // refused: it ended otherwise meanwhile
 	}
 	b.chase(p)
+	b.tipped(l)
 	if was.leader != l.leader && p.topicName == groupMetadataTopic {
 		b.controller.moved = append(b.controller.moved, p)
 	}

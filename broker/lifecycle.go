@@ -32,6 +32,7 @@ func (b *Broker) init() {
 // stop ends the timers that only requests need.
 func (b *Broker) stop() {
 	b.advertiser.comeback.stop()
+	b.stopBalance()
 	b.transactions.stop()
 	b.groups.stop()
 	b.shares.stop()

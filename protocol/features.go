@@ -13,14 +13,13 @@ type Feature struct {
 // by them which way to talk, so a level is there only when the APIs that it
 // promises are in the table of apis.go.
 var features = slices.DeleteFunc([]Feature{
-	{Name: "group.version", Max: levelIf(1, 68, 69)}, // KIP-848: ConsumerGroupHeartbeat, ConsumerGroupDescribe
-	{Name: "kraft.version", Max: 1},                  // KIP-853: voters have directory ids
-	{Name: "metadata.version", Min: 7, Max: 30},      // 3.3-IV3 to 4.3-IV0
+	{Name: "eligible.leader.replicas.version", Max: 1}, // KIP-966: replicas that left an ISR that is too small may lead
+	{Name: "group.version", Max: levelIf(1, 68, 69)},   // KIP-848: ConsumerGroupHeartbeat, ConsumerGroupDescribe
+	{Name: "kraft.version", Max: 1},                    // KIP-853: voters have directory ids
+	{Name: "metadata.version", Min: 7, Max: 30},        // 3.3-IV3 to 4.3-IV0
 	{Name: "share.version", Max: levelIf(1, 76, 77, 78, 79)},
 	{Name: "streams.version", Max: levelIf(1, 88, 89)},
 	{Name: "transaction.version", Max: levelIf(2, 24, 25, 26, 28)}, // KIP-890: EndTxn v5 and implicit adding of partitions
-	// eligible.leader.replicas.version (KIP-966) is missing: no replica ever
-	// leaves the ISR.
 }, func(f Feature) bool { return f.Max == 0 })
 
 // levelIf is level if all these APIs are served, else 0.

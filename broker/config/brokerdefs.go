@@ -18,8 +18,8 @@ var brokerTSV string
 // ownDefaults are the defaults that differ from Kafka's. Clients see them as
 // DEFAULT_CONFIG.
 var ownDefaults = map[string]string{
-	// One process is the whole cluster, so it is broker and controller, and a
-	// topic cannot have more than one replica.
+	// One process is the whole cluster, so it is broker and controller. Without
+	// more brokers a topic cannot have more than one replica.
 	"process.roles":                                    "broker,controller",
 	"controller.listener.names":                        "CONTROLLER",
 	"node.id":                                          "1",
@@ -44,6 +44,7 @@ var ownDefaults = map[string]string{
 // brokerDocs says what the broker configs do that have an effect here. Every
 // other one is accepted, checked, shown, and changes nothing.
 var brokerDocs = map[string]string{
+	"auto.leader.rebalance.enable":              "Whether partitions go back to their preferred leaders after a while.",
 	"auto.create.topics.enable":                 "Whether asking for the metadata of a topic that does not exist creates it.",
 	"broker.id":                                 "The older name of node.id.",
 	"broker.rack":                               "The rack that this broker says it is in.",
@@ -52,6 +53,12 @@ var brokerDocs = map[string]string{
 	"controller.quota.window.size.seconds":      "The length of such a window.",
 	"delete.topic.enable":                       "Whether topics may be deleted.",
 	"fetch.max.bytes":                           "The most bytes that one Fetch answers, whatever the consumer asks for; a first batch that is larger is sent alone.",
+	"leader.imbalance.check.interval.seconds":   "How long after a partition got another leader it goes back to its preferred one.",
+	"replica.lag.time.max.ms":                   "A follower that is behind for longer than this leaves the ISR.",
+	"replica.selector.class":                    "org.apache.kafka.common.replica.RackAwareReplicaSelector lets consumers read from the replica in their rack (KIP-392). Any other class is as good as none.",
+	"offsets.topic.replication.factor":          "Replicas of __consumer_offsets. Not set, with several brokers: 3, or as many as there are.",
+	"transaction.state.log.replication.factor":  "The same of __transaction_state.",
+	"transaction.state.log.min.isr":             "min.insync.replicas of __transaction_state. Not set, with several brokers: 2, or less with fewer than three.",
 	"group.consumer.assignment.interval.ms":     "The shortest time between two assignments of a consumer group (KIP-848).",
 	"group.consumer.assignors":                  "The assignors that members of consumer groups may ask for; the first one is the default.",
 	"group.consumer.heartbeat.interval.ms":      "How often members of consumer groups are told to send heartbeats.",
@@ -89,7 +96,7 @@ var brokerDocs = map[string]string{
 // do the broker configs that they fall back to.
 var withoutEffect = []string{
 	"file.delete.delay.ms", "flush.messages", "flush.ms", "local.retention.bytes", "local.retention.ms",
-	"preallocate", "segment.index.bytes", "unclean.leader.election.enable",
+	"preallocate", "segment.index.bytes",
 }
 
 var (
