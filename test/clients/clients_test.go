@@ -73,6 +73,9 @@ func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 	for _, c := range streams {
 		t.Run("streams "+c.version, func(t *testing.T) { t.Parallel(); testStreams(t, s.Bootstrap, c.version, c.guarantee) })
 	}
+	for _, version := range streamsGroups {
+		t.Run("streams groups "+version, func(t *testing.T) { t.Parallel(); testStreamsGroup(t, s.Bootstrap, version) })
+	}
 	for _, c := range sparks {
 		t.Run("spark "+c.version, func(t *testing.T) { t.Parallel(); testSpark(t, s.Bootstrap, c.version, c.scala) })
 	}
