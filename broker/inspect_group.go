@@ -163,6 +163,7 @@ func (g Group) wait(ctx context.Context, what string, done func() bool) error {
 // Client is one connection of a client.
 type Client struct {
 	Connection      uint64 // counts up from 1
+	Broker          int32  // the id of the broker that it reached
 	RemoteAddr      string
 	ClientID        string // of its newest request; empty before the first
 	SoftwareName    string // as the client calls itself (KIP-511), such as "franz-go"; else empty
@@ -176,7 +177,7 @@ func (b *Broker) Clients() []Client {
 	clients := make([]Client, 0, len(b.conns.open))
 	for _, id := range slices.Sorted(maps.Keys(b.conns.open)) {
 		c := b.conns.open[id]
-		as := Client{Connection: id, RemoteAddr: c.nc.RemoteAddr().String()}
+		as := Client{Connection: id, Broker: c.node.id, RemoteAddr: c.nc.RemoteAddr().String()}
 		if known := c.known.Load(); known != nil {
 			as.ClientID, as.SoftwareName, as.SoftwareVersion = known.ClientID, known.SoftwareName, known.SoftwareVersion
 		}
