@@ -56,9 +56,15 @@ type client struct {
 
 var codecs = []string{"none", "gzip", "snappy", "lz4", "zstd"}
 
+// impatient has members of KIP-848 groups report every second and be given up after six, and not five and 45.
+var impatient = []string{
+	"--set", "group.consumer.min.heartbeat.interval.ms=1000", "--set", "group.consumer.heartbeat.interval.ms=1000",
+	"--set", "group.consumer.min.session.timeout.ms=6000", "--set", "group.consumer.session.timeout.ms=6000",
+}
+
 func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 	t.Parallel()
-	s := harness.Start(t, harness.Options{})
+	s := harness.Start(t, harness.Options{Args: impatient})
 	warm(t, s.Bootstrap)
 	for _, c := range append([]client{
 		{name: "confluent-kafka", headers: true, command: python("librdkafka.py", "confluent-kafka")},
