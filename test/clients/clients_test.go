@@ -70,6 +70,10 @@ func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 		{name: "confluent-kafka", headers: true, command: python("librdkafka.py", "confluent-kafka")},
 		{name: "librdkafka in C", headers: true, command: c},
 		{name: "aiokafka", headers: true, command: python("aio.py", "aiokafka", "cramjam")},
+		{name: "kafka-python 2.0.2", headers: true, command: kafkaPython("2.0.2")},
+		{name: "kafka-python 2.2", headers: true, command: kafkaPython("2.2.*")},
+		{name: "kafka-python 2.3", headers: true, command: kafkaPython("2.3.*")},
+		{name: "kafka-python 3.0", headers: true, command: kafkaPython("3.0.*")},
 		{name: "kafka-python 1.4.7", codecs: codecs[:4], headers: true, command: oldKafkaPython},
 		{name: "kafkajs", codecs: codecs[:3], headers: true, slow: true, command: kafkajs},
 	}, javaClients()...) {
@@ -130,6 +134,13 @@ func topicOf(t *testing.T) string {
 func python(script string, packages ...string) func(*testing.T) []string {
 	return func(t *testing.T) []string {
 		return []string{venv.Make(t, venv.Find(t, 0), venv.Venv{}, packages...).Python, script}
+	}
+}
+
+func kafkaPython(version string) func(*testing.T) []string {
+	return func(t *testing.T) []string {
+		env, _ := venv.KafkaPython(t, version)
+		return []string{env.Python, "kpython.py"}
 	}
 }
 
