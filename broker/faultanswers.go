@@ -23,8 +23,10 @@ func (b *Broker) matches(f *fault.Fault, r *request) bool {
 	if f.Group != "" && !namesGroup(body, f.Group) {
 		return false
 	}
-	// A Fetch in a session does not name what it fetches; its answer does.
-	return r.key == kmsg.Fetch.Int16() || b.names(f, body)
+	if req, ok := r.body.(*kmsg.FetchRequest); ok && len(b.inSession(f, r.node, req)) > 0 {
+		return true
+	}
+	return b.names(f, body)
 }
 
 // names says whether a request names the fault's topic and partition.
@@ -34,6 +36,37 @@ func (b *Broker) names(f *fault.Fault, v reflect.Value) bool {
 	}
 	matched, _ := b.split(f, v)
 	return matched.IsValid()
+}
+
+// inSession is the fault's error at each partition of the request's fetch
+// session that it is about: a Fetch in a session does not name what it fetches,
+// and its answer leaves out what has no news. There are none for a fault about
+// all topics and partitions.
+func (b *Broker) inSession(f *fault.Fault, n *node, req *kmsg.FetchRequest) (topics []kmsg.FetchResponseTopic) {
+	if f.Topic == "" && f.Partition < 0 {
+		return nil
+	}
+	s := n.fetchSessions.Load().get(req.SessionID)
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := s.first.next; p != &s.first; p = p.next {
+		t := kmsg.NewFetchResponseTopic()
+		t.Topic, t.TopicID = p.asked.topic, p.asked.topicID
+		if f.Topic != "" && b.topicOf(reflect.ValueOf(t)) != f.Topic || f.Partition >= 0 && p.asked.index != f.Partition {
+			continue
+		}
+		part := kmsg.NewFetchResponseTopicPartition()
+		part.Partition, part.HighWatermark, part.LastStableOffset, part.LogStartOffset = p.asked.index, -1, -1, -1
+		if f.Error != nil {
+			part.ErrorCode = f.Error.Code
+		}
+		t.Partitions = append(t.Partitions, part)
+		topics = append(topics, t)
+	}
+	return topics
 }
 
 // namesGroup says whether a request is about a group.
@@ -163,7 +196,10 @@ func (b *Broker) failed(f *fault.Fault, r *request) (kmsg.Response, error) {
 		if s, ok := resp.(spliced); ok {
 			resp = s.model()
 		}
-		b.setErrors(f, reflect.ValueOf(resp).Elem(), f.Topic == "", f.Partition < 0)
+		n := b.setErrors(f, reflect.ValueOf(resp).Elem(), f.Topic == "", f.Partition < 0)
+		if answer, ok := resp.(*kmsg.FetchResponse); ok && n == 0 {
+			answer.Topics = append(answer.Topics, b.inSession(f, r.node, r.body.(*kmsg.FetchRequest))...)
+		}
 		return resp, nil
 	}
 	if p, ok := r.body.(*kmsg.ProduceRequest); ok && p.Acks == acksNone {

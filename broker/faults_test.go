@@ -271,3 +271,36 @@ func checkBatches(raw []byte) error {
 	}
 	return nil
 }
+
+// A Fetch in a session names nothing, and its answer leaves out what has no
+// news: a fault about a topic hits it all the same, and no session without it.
+func TestAFaultOfATopicHitsAFetchInASession(t *testing.T) {
+	for _, version := range []int16{12, 18} {
+		b := Start(t, WithTopic("t", 1, nil), WithTopic("other", 1, nil))
+		c := dial(t, b)
+		session := func(topic string) func() *kmsg.FetchResponse {
+			req := fetchRequest(t, b, version, topic, 0, 0)
+			req.SessionEpoch, req.MaxWaitMillis = 0, 0
+			first := ask[*kmsg.FetchResponse](c, req)
+			if first.SessionID == 0 {
+				t.Fatal("no session was made")
+			}
+			return func() *kmsg.FetchResponse {
+				req.SessionID, req.SessionEpoch, req.Topics = first.SessionID, req.SessionEpoch+1, nil
+				return ask[*kmsg.FetchResponse](c, req)
+			}
+		}
+		hit, passed := session("t"), session("other")
+		f := b.Inject(fault.Fail(kmsg.Fetch, kerr.TopicAuthorizationFailed).OnTopic("t"))
+		if resp := passed(); len(resp.Topics) != 0 || resp.ErrorCode != 0 || f.Hits() != 0 {
+			t.Errorf("v%d: the other topic's session gets %+v", version, resp)
+		}
+		resp := hit()
+		if f.Hits() != 1 || len(resp.Topics) != 1 || resp.Topics[0].Partitions[0].ErrorCode != kerr.TopicAuthorizationFailed.Code {
+			t.Errorf("v%d: %d hits, the answer is %+v", version, f.Hits(), resp)
+		}
+		if resp := hit(); len(resp.Topics) != 0 || resp.ErrorCode != 0 {
+			t.Errorf("v%d: after the fault the answer is %+v", version, resp)
+		}
+	}
+}

@@ -399,10 +399,22 @@ func (f *fetch) readOne(r *fetchResult, maxBytes int, wholeFirst bool) int16 {
 		return 0
 	}
 	f.slices, r.size = p.log.Read(f.slices, it.offset, f.upTo(r), maxBytes, wholeFirst)
-	if f.req.Version < 10 && r.size > 0 {
+	if f.req.Version < 10 && p.settings.Load().limits.Codec == record.Zstd {
+		return f.noZstd(r)
+	}
+	if f.req.Version < 4 && r.size > 0 {
 		return f.convert(r, maxBytes)
 	}
 	return 0
+}
+
+// noZstd tells a client from before zstd that it can't have the records. Only
+// where a topic asks for zstd: elsewhere such a batch goes out as it is, and
+// some of these clients can read it.
+func (f *fetch) noZstd(r *fetchResult) int16 {
+	f.slices, r.size = f.slices[:r.first], 0
+	r.highWatermark, r.lastStable, r.logStart = -1, -1, -1
+	return kerr.UnsupportedCompressionType.Code
 }
 
 // fromFollower says whether a client may read here though another node leads:
@@ -411,31 +423,28 @@ func (f *fetch) fromFollower(l *leadership) bool {
 	return f.replica < 0 && f.req.Version >= 11 && slices.Contains(l.replicas, f.node.id)
 }
 
-// convert makes of a partition's records what a client of an old version can
-// read: no zstd before v10, message sets before v4.
+// convert makes message sets of a partition's records, for v0-v3. Those with
+// zstd are not unpacked, as in Apache Kafka when it still converted.
 func (f *fetch) convert(r *fetchResult, maxBytes int) int16 {
 	records := joined(f.slices[r.first:])
 	f.slices = f.slices[:r.first]
 	r.size = 0
 	if records = records[:beforeZstd(records)]; len(records) == 0 {
-		r.highWatermark, r.lastStable, r.logStart = -1, -1, -1
-		return kerr.UnsupportedCompressionType.Code
+		return f.noZstd(r)
 	}
-	if f.req.Version < 4 {
-		magic := int8(0)
-		if f.req.Version >= 2 {
-			magic = 1
-		}
-		var err error
-		if records, err = record.DownConvert(nil, records, magic, r.item.offset); err != nil {
-			r.highWatermark, r.lastStable, r.logStart = -1, -1, -1
-			return kerr.CorruptMessage.Code
-		}
-		if f.req.Version < 3 && len(records) > maxBytes {
-			// Its client takes a cut message as the sign that
-			// max_bytes is too small.
-			records = records[:maxBytes]
-		}
+	magic := int8(0)
+	if f.req.Version >= 2 {
+		magic = 1
+	}
+	var err error
+	if records, err = record.DownConvert(nil, records, magic, r.item.offset); err != nil {
+		r.highWatermark, r.lastStable, r.logStart = -1, -1, -1
+		return kerr.CorruptMessage.Code
+	}
+	if f.req.Version < 3 && len(records) > maxBytes {
+		// Its client takes a cut message as the sign that max_bytes is
+		// too small.
+		records = records[:maxBytes]
 	}
 	f.slices = append(f.slices, records)
 	r.size = len(records)

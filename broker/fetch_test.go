@@ -341,24 +341,27 @@ func TestBeforeV3AMessageThatIsTooLargeComesCut(t *testing.T) {
 	}
 }
 
-func TestZstdNeedsFetchV10(t *testing.T) {
-	b, _ := atRest(t)
+// kafka-python 2.0 fetches by v4 and reads zstd.
+func TestOldClientsGetZstdUnlessTheirMessagesAreConvertedOrTheTopicAsksForIt(t *testing.T) {
+	b := Start(t, WithTopic("t", 1, nil), WithTopic("zstd", 1, map[string]string{"compression.type": "zstd"}))
 	c := dial(t, b)
 	c.mustProduce(b, "t", batchOf(t, 0, []string{"plain"}))
 	c.mustProduce(b, "t", batchOf(t, 0, []string{"zstd"}, compressedBy(record.Zstd)))
+	c.mustProduce(b, "zstd", batchOf(t, 0, []string{"v"}))
 	for v := int16(0); v <= 18; v++ {
 		p := fetched(c, fetchRequest(t, b, v, "t", 0, 0))
 		if v < 4 {
 			if one := len(messageSet(v, 0, "plain")); len(p.RecordBatches) != one+1 { // the key has a byte more
 				t.Errorf("v%d: got %d bytes of messages, want %d", v, len(p.RecordBatches), one+1)
 			}
-		} else if v < 10 {
-			wantValues(t, p.RecordBatches, "plain")
 		} else {
 			wantValues(t, p.RecordBatches, "plain", "zstd")
 		}
-		if code := fetched(c, fetchRequest(t, b, v, "t", 0, 1)).ErrorCode; code != 76 && v < 10 || code != 0 && v >= 10 {
+		if code := fetched(c, fetchRequest(t, b, v, "t", 0, 1)).ErrorCode; code != 76 && v < 4 || code != 0 && v >= 4 {
 			t.Errorf("v%d: error [%d] at the zstd batch", v, code)
+		}
+		if p := fetched(c, fetchRequest(t, b, v, "zstd", 0, 0)); v < 10 && (p.ErrorCode != 76 || len(p.RecordBatches) > 0) || v >= 10 && p.ErrorCode != 0 {
+			t.Errorf("v%d: error [%d] and %d bytes of a topic with zstd", v, p.ErrorCode, len(p.RecordBatches))
 		}
 	}
 }

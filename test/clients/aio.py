@@ -3,6 +3,8 @@ status 1.
 """
 import argparse
 import asyncio
+import sys
+import time
 
 import aiokafka
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -10,11 +12,12 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, Records
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import OffsetOutOfRangeError, for_code
+from aiokafka.errors import OffsetOutOfRangeError, ProducerFenced, for_code
 
 p = argparse.ArgumentParser()
 p.add_argument("--bootstrap", required=True)
 p.add_argument("--topic", required=True)
+p.add_argument("--join", help="only be a member of this group, which reads the topic of the same name, until killed")
 a = p.parse_args()
 CODECS = [None, "gzip", "snappy", "lz4", "zstd"]
 
@@ -70,6 +73,102 @@ async def produce_and_consume():
             assert (m.offset, m.key, m.value, m.headers) == (i, None, b"%d" % i, (("new", b"header"),)), m
 
 
+async def member(topic, **more):
+    c = AIOKafkaConsumer(topic, bootstrap_servers=a.bootstrap, group_id=topic, heartbeat_interval_ms=100, session_timeout_ms=6000, **more)
+    await c.start()
+    return c
+
+
+async def until(want, *members):
+    """Polls the members until they have so many partitions."""
+    async with asyncio.timeout(60):
+        while [len(c.assignment()) for c in members] != want:
+            await asyncio.gather(*(c.getmany(timeout_ms=50) for c in members))
+
+
+async def create(topic, partitions):
+    admin = AIOKafkaAdminClient(bootstrap_servers=a.bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, partitions, 1)])
+    await admin.close()
+
+
+async def crash():
+    """A member is killed: the other gets its partitions when the session is over."""
+    topic = a.topic + "-crash"
+    await create(topic, 4)
+    stays = await member(topic)
+    await until([4], stays)
+    dies = await asyncio.create_subprocess_exec(sys.executable, __file__, "--bootstrap", a.bootstrap, "--topic", topic, "--join", topic)
+    try:
+        await until([2], stays)
+    finally:
+        dies.kill()
+        await dies.wait()
+    killed = time.monotonic()
+    await until([4], stays)
+    assert time.monotonic() - killed > 3, "the dead member's partitions were given away at once"
+    await stays.stop()
+
+
+async def join():
+    c = await member(a.join)
+    while True:
+        await c.getmany(timeout_ms=1000)
+
+
+async def static_members():
+    """A static member goes and comes back: nobody's partitions change."""
+    topic = a.topic + "-static"
+    await create(topic, 4)
+    first = await member(topic, group_instance_id="first")
+    await until([4], first)
+    second = await member(topic, group_instance_id="second")
+    await until([2, 2], first, second)
+    had, generation = second.assignment(), first._coordinator.generation
+    await second.stop()
+    second = await member(topic, group_instance_id="second")
+    await until([2, 2], first, second)
+    assert second.assignment() == had, (had, second.assignment())
+    assert first._coordinator.generation == generation, "the group rebalanced"
+    await first.stop()
+    await second.stop()
+
+
+async def transactions():
+    topic, tp = a.topic + "-txn", TopicPartition(a.topic + "-txn", 0)
+    await create(topic, 1)
+    async with AIOKafkaProducer(bootstrap_servers=a.bootstrap, transactional_id=topic) as producer:
+        try:
+            async with producer.transaction():
+                await producer.send_and_wait(topic, b"aborted", partition=0)
+                raise ZeroDivisionError
+        except ZeroDivisionError:
+            pass
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"committed", partition=0)
+            await producer.send_offsets_to_transaction({TopicPartition(a.topic + "-in", 0): 7}, a.topic + "-txn-group")
+        async with AIOKafkaConsumer(bootstrap_servers=a.bootstrap, group_id=a.topic + "-txn-group") as c:
+            c.assign([TopicPartition(a.topic + "-in", 0)])
+            assert await c.committed(TopicPartition(a.topic + "-in", 0)) == 7
+        async with AIOKafkaProducer(bootstrap_servers=a.bootstrap, transactional_id=topic) as newer:  # fences
+            try:
+                async with producer.transaction():
+                    await producer.send_and_wait(topic, b"fenced", partition=0)
+            except ProducerFenced:
+                pass
+            else:
+                raise AssertionError("a producer of an older epoch commits")
+            async with newer.transaction():
+                await newer.send_and_wait(topic, b"last", partition=0)
+    for level, want in ("read_committed", [b"committed", b"last"]), ("read_uncommitted", [b"aborted", b"committed", b"last"]):
+        async with AIOKafkaConsumer(bootstrap_servers=a.bootstrap, isolation_level=level) as c:
+            c.assign([tp])
+            await c.seek_to_beginning(tp)
+            got = [m.value for m in await take(c, len(want))]
+            assert got == want, "%s: %s" % (level, got)
+
+
 async def rebalance(assignor):
     """Two members share four partitions, and the one that stays gets them all."""
     topic = a.topic + "-" + assignor.name
@@ -77,19 +176,9 @@ async def rebalance(assignor):
     await admin.start()
     await admin.create_topics([NewTopic(topic, 4, 1)])
 
-    async def member():
-        c = AIOKafkaConsumer(topic, bootstrap_servers=a.bootstrap, group_id=topic, partition_assignment_strategy=(assignor,), heartbeat_interval_ms=100)
-        await c.start()
-        return c
-
-    async def until(want, *members):
-        async with asyncio.timeout(60):
-            while [len(c.assignment()) for c in members] != want:
-                await asyncio.gather(*(c.getmany(timeout_ms=50) for c in members))
-
-    first = await member()
+    first = await member(topic, partition_assignment_strategy=(assignor,))
     await until([4], first)
-    second = await member()
+    second = await member(topic, partition_assignment_strategy=(assignor,))
     await until([2, 2], first, second)
     assert {tp.partition for c in (first, second) for tp in c.assignment()} == {0, 1, 2, 3}
     described = await admin.describe_consumer_groups([topic])
@@ -158,7 +247,10 @@ async def main():
         group.create_task(administration())
         group.create_task(rebalance(RangePartitionAssignor))
         group.create_task(rebalance(StickyPartitionAssignor))
+        group.create_task(crash())
+        group.create_task(static_members())
+        group.create_task(transactions())
 
 
-asyncio.run(main())
+asyncio.run(join() if a.join else main())
 print("aiokafka", aiokafka.__version__)

@@ -56,14 +56,24 @@ type client struct {
 
 var codecs = []string{"none", "gzip", "snappy", "lz4", "zstd"}
 
+// impatient has members of KIP-848 groups report every second and be given up after six, and not five and 45.
+var impatient = []string{
+	"--set", "group.consumer.min.heartbeat.interval.ms=1000", "--set", "group.consumer.heartbeat.interval.ms=1000",
+	"--set", "group.consumer.min.session.timeout.ms=6000", "--set", "group.consumer.session.timeout.ms=6000",
+}
+
 func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 	t.Parallel()
-	s := harness.Start(t, harness.Options{})
+	s := harness.Start(t, harness.Options{Args: impatient})
 	warm(t, s.Bootstrap)
 	for _, c := range append([]client{
 		{name: "confluent-kafka", headers: true, command: python("librdkafka.py", "confluent-kafka")},
 		{name: "librdkafka in C", headers: true, command: c},
 		{name: "aiokafka", headers: true, command: python("aio.py", "aiokafka", "cramjam")},
+		{name: "kafka-python 2.0.2", headers: true, command: kafkaPython("2.0.2")},
+		{name: "kafka-python 2.2", headers: true, command: kafkaPython("2.2.*")},
+		{name: "kafka-python 2.3", headers: true, command: kafkaPython("2.3.*")},
+		{name: "kafka-python 3.0", headers: true, command: kafkaPython("3.0.*")},
 		{name: "kafka-python 1.4.7", codecs: codecs[:4], headers: true, command: oldKafkaPython},
 		{name: "kafkajs", codecs: codecs[:3], headers: true, slow: true, command: kafkajs},
 	}, javaClients()...) {
@@ -127,6 +137,13 @@ func topicOf(t *testing.T) string {
 func python(script string, packages ...string) func(*testing.T) []string {
 	return func(t *testing.T) []string {
 		return []string{venv.Make(t, venv.Find(t, 0), venv.Venv{}, packages...).Python, script}
+	}
+}
+
+func kafkaPython(version string) func(*testing.T) []string {
+	return func(t *testing.T) []string {
+		env, _ := venv.KafkaPython(t, version)
+		return []string{env.Python, "kpython.py"}
 	}
 }
 

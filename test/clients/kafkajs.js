@@ -82,6 +82,37 @@ async function rebalance() {
   await first.consumer.disconnect();
 }
 
+// One transaction is aborted, one committed with a group's offset; a second producer of the same id fences the first.
+async function transactions() {
+  const name = topic + '-txn';
+  const admin = kafka.admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic: name, numPartitions: 1 }] });
+  const connect = async () => {
+    const p = kafka.producer({ transactionalId: name, idempotent: true, maxInFlightRequests: 1 });
+    await p.connect();
+    return p;
+  };
+  const send = async (p, value) => {
+    const t = await p.transaction();
+    await t.send({ topic: name, messages: [{ value, partition: 0 }] });
+    return t;
+  };
+  const old = await connect();
+  await (await send(old, 'aborted')).abort();
+  const t = await send(old, 'committed');
+  await t.sendOffsets({ consumerGroupId: name, topics: [{ topic: topic + '-in', partitions: [{ partition: 0, offset: '7' }] }] });
+  await t.commit();
+  const [offsets] = await admin.fetchOffsets({ groupId: name, topics: [topic + '-in'] });
+  assert.equal(offsets.partitions[0].offset, '7');
+  const newer = await connect();
+  await (await send(newer, 'last')).commit();
+  await assert.rejects(send(old, 'fenced'));
+  await Promise.all([old.disconnect(), newer.disconnect(), admin.disconnect()]);
+  const got = await consume(name, name + '-reader', 2);
+  assert.deepEqual(got.map((m) => `${m.value}`), ['committed', 'last']);
+}
+
 async function administration() {
   const name = topic + '-admin';
   const admin = kafka.admin();
@@ -112,7 +143,7 @@ async function administration() {
   await admin.disconnect();
 }
 
-Promise.all([produceAndConsume(), rebalance(), administration()]).then(
+Promise.all([produceAndConsume(), rebalance(), administration(), transactions()]).then(
   () => { console.log('kafkajs', require('kafkajs/package.json').version); process.exit(0); },
   (e) => { console.error(e); process.exit(1); },
 );

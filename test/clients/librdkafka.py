@@ -2,6 +2,8 @@
 failure is a Python traceback and exit status 1.
 """
 import argparse
+import subprocess
+import sys
 import threading
 import time
 
@@ -12,6 +14,8 @@ from confluent_kafka import admin as adm
 p = argparse.ArgumentParser()
 p.add_argument("--bootstrap", required=True)
 p.add_argument("--topic", required=True)
+p.add_argument("--join", help="only be a member of this group, which reads the topic of the same name, until killed")
+p.add_argument("--protocol", default="classic")
 a = p.parse_args()
 DEADLINE = time.time() + 100
 CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
@@ -92,19 +96,20 @@ def produce_and_consume():
     c.close()
 
 
+def until(members, want):
+    """Polls the members until they have so many partitions."""
+    while [len(c.assignment()) for c in members] != want:
+        assert time.time() < DEADLINE, "%s, want %s" % ([c.assignment() for c in members], want)
+        for c in members:
+            m = c.poll(0.1)
+            assert m is None or m.error() is None, m.error()
+
+
 def rebalance(protocol):
     """Two members share four partitions, and the one that stays gets them all."""
     topic = a.topic + "-" + protocol
     done(admin.create_topics([adm.NewTopic(topic, 4, 1)]))
     first, second = (consumer(topic, partition_assignment_strategy=protocol) for _ in range(2))
-
-    def until(members, want):
-        while [len(c.assignment()) for c in members] != want:
-            assert time.time() < DEADLINE, "%s, want %s" % ([c.assignment() for c in members], want)
-            for c in members:
-                m = c.poll(0.1)
-                assert m is None or m.error() is None, m.error()
-
     first.subscribe([topic])
     until([first], [4])
     second.subscribe([topic])
@@ -121,6 +126,136 @@ def rebalance(protocol):
     group = done(admin.describe_consumer_groups([topic]))
     # A group without offsets is forgotten with its last member.
     assert group.state in (confluent_kafka.ConsumerGroupState.EMPTY, confluent_kafka.ConsumerGroupState.DEAD), group.state
+
+
+def new_protocol():
+    """The same by KIP-848, where the broker assigns."""
+    topic = a.topic + "-848"
+    done(admin.create_topics([adm.NewTopic(topic, 4, 1)]))
+    first, second = (consumer(topic, group_protocol="consumer", group_remote_assignor="uniform") for _ in range(2))
+    first.subscribe([topic])
+    until([first], [4])
+    second.subscribe([topic])
+    until([first, second], [2, 2])
+    assert sorted(o.partition for c in (first, second) for o in c.assignment()) == [0, 1, 2, 3]
+    producer = Producer(COMMON)
+    for i in range(4):
+        producer.produce(topic, b"%d" % i, partition=i)
+    producer.flush(30)
+    got = take(first, 2) + take(second, 2)
+    assert sorted(m.value() for m in got) == [b"0", b"1", b"2", b"3"], got
+    for c in first, second:
+        assert all(o.error is None for o in c.commit(asynchronous=False))
+    group = done(admin.describe_consumer_groups([topic]))
+    assert group.type == confluent_kafka.ConsumerGroupType.CONSUMER and group.partition_assignor == "uniform", group.type
+    assert group.state == confluent_kafka.ConsumerGroupState.STABLE and len(group.members) == 2, group.state
+    second.close()
+    until([first], [4])
+    first.close()
+    listed = done(admin.list_consumer_group_offsets([confluent_kafka.ConsumerGroupTopicPartitions(topic)]))
+    assert sorted((o.partition, o.offset) for o in listed.topic_partitions) == [(i, 1) for i in range(4)], listed.topic_partitions
+
+
+def crash(protocol):
+    """A member is killed: the other gets its partitions when the session is over."""
+    topic = "%s-crash-%s" % (a.topic, protocol)
+    done(admin.create_topics([adm.NewTopic(topic, 4, 1)]))
+    if protocol == "consumer":
+        stays = consumer(topic, group_protocol=protocol)
+    else:
+        stays = consumer(topic, session_timeout_ms=6000)
+    stays.subscribe([topic])
+    until([stays], [4])
+    dies = subprocess.Popen([sys.executable, __file__, "--bootstrap", a.bootstrap, "--topic", topic, "--join", topic, "--protocol", protocol])
+    try:
+        until([stays], [2])
+    finally:
+        dies.kill()
+        dies.wait()
+    killed = time.time()
+    until([stays], [4])
+    assert time.time() - killed > 3, "the dead member's partitions were given away at once"
+    stays.close()
+
+
+def join():
+    more = {"group_protocol": "consumer"} if a.protocol == "consumer" else {"session_timeout_ms": 6000}
+    c = consumer(a.join, **more)
+    c.subscribe([a.join])
+    while True:
+        c.poll(1)
+
+
+def static_members(protocol):
+    """A static member goes and comes back: nobody's partitions change."""
+    topic = "%s-static-%s" % (a.topic, protocol)
+    done(admin.create_topics([adm.NewTopic(topic, 4, 1)]))
+    revoked = []
+
+    def member(instance):
+        c = consumer(topic, group_instance_id=instance, group_protocol=protocol)
+        c.subscribe([topic], on_revoke=lambda _, parts: revoked.append((instance, len(parts))))
+        return c
+
+    first = member("first")
+    until([first], [4])
+    second = member("second")
+    until([first, second], [2, 2])
+    had = sorted(o.partition for o in second.assignment())
+    second.close()  # says nothing to the group, or that it comes back
+    revoked.clear()
+    second = member("second")
+    until([first, second], [2, 2])
+    assert sorted(o.partition for o in second.assignment()) == had, (had, second.assignment())
+    assert revoked == [], revoked
+    if protocol == "classic":
+        group = done(admin.describe_consumer_groups([topic]))
+        assert sorted(m.group_instance_id for m in group.members) == ["first", "second"], group.members
+    for c in first, second:
+        c.close()
+
+
+def transactions():
+    topic, group = a.topic + "-txn", a.topic + "-txn-group"
+    done(admin.create_topics([adm.NewTopic(topic, 1, 1)]))
+    producer = Producer(dict(COMMON, **{"transactional.id": topic}))
+    producer.init_transactions(30)
+
+    def send(value):
+        producer.begin_transaction()
+        producer.produce(topic, value, partition=0)
+        assert producer.flush(30) == 0
+
+    send(b"aborted")
+    producer.abort_transaction(30)
+    source = consumer(group)
+    send(b"committed")
+    producer.send_offsets_to_transaction([TopicPartition(a.topic + "-in", 0, 7)], source.consumer_group_metadata(), 30)
+    producer.commit_transaction(30)
+    (o,) = source.committed([TopicPartition(a.topic + "-in", 0)], 30)
+    assert o.offset == 7, o
+    source.close()
+
+    send(b"open")
+    described = done(admin.list_offsets({TopicPartition(topic, 0): adm.OffsetSpec.latest()}, isolation_level=confluent_kafka.IsolationLevel.READ_COMMITTED))
+    assert described.offset == 4, described  # two records, two markers; the open transaction stands at 4
+    newer = Producer(dict(COMMON, **{"transactional.id": topic}))
+    newer.init_transactions(30)  # aborts what is open, and fences
+    try:
+        producer.commit_transaction(30)
+    except KafkaException as e:
+        assert e.args[0].fatal(), e
+    else:
+        raise AssertionError("a producer of an older epoch commits")
+    newer.begin_transaction()
+    newer.produce(topic, b"last", partition=0)
+    newer.commit_transaction(30)
+    for level, want in ("read_committed", [b"committed", b"last"]), ("read_uncommitted", [b"aborted", b"committed", b"open", b"last"]):
+        c = consumer(group, isolation_level=level)
+        c.assign([TopicPartition(topic, 0, 0)])
+        got = [m.value() for m in take(c, len(want))]
+        assert got == want, "%s: %s" % (level, got)
+        c.close()
 
 
 def administration():
@@ -192,6 +327,8 @@ def administration():
     assert topic not in admin.list_topics(timeout=30).topics
 
 
+if a.join:
+    join()
 failures = []
 
 
@@ -204,7 +341,8 @@ def run(f, *args):
 
 
 threads = [threading.Thread(target=run, args=args) for args in (
-    (produce_and_consume,), (administration,), (rebalance, "range"), (rebalance, "cooperative-sticky"))]
+    (produce_and_consume,), (administration,), (rebalance, "range"), (rebalance, "cooperative-sticky"),
+    (new_protocol,), (crash, "classic"), (crash, "consumer"), (static_members, "classic"), (static_members, "consumer"), (transactions,))]
 for t in threads:
     t.start()
 for t in threads:

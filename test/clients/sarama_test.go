@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,6 +32,13 @@ func testSarama(t *testing.T, bootstrap string) {
 			if version.IsAtLeast(sarama.V2_1_0_0) {
 				s.administer()
 			}
+			if version.IsAtLeast(sarama.V2_8_0_0) {
+				s.crash()
+				s.static()
+			}
+			if s.headers() {
+				s.transactions()
+			}
 			check(t, bootstrap, s.topic, s.codecs, s.headers())
 		})
 	}
@@ -40,6 +50,8 @@ type saramaClient struct {
 	version sarama.KafkaVersion
 	topic   string
 	codecs  []string
+
+	isolation sarama.IsolationLevel
 }
 
 func (s saramaClient) headers() bool { return s.version.IsAtLeast(sarama.V0_11_0_0) }
@@ -47,6 +59,7 @@ func (s saramaClient) headers() bool { return s.version.IsAtLeast(sarama.V0_11_0
 func (s saramaClient) config() *sarama.Config {
 	c := sarama.NewConfig()
 	c.Version = s.version
+	c.Consumer.IsolationLevel = s.isolation
 	c.Consumer.Offsets.Initial = sarama.OffsetOldest
 	c.Consumer.Offsets.AutoCommit.Enable = false
 	c.Consumer.Return.Errors = true
@@ -191,44 +204,190 @@ func (saramaMember) ConsumeClaim(s sarama.ConsumerGroupSession, c sarama.Consume
 // rebalance has two members share four partitions; the one that stays gets them all.
 func (s saramaClient) rebalance() {
 	s.t.Helper()
-	join := func() (await func(int), leave func()) {
-		c := s.config()
-		c.Consumer.Return.Errors = false
-		g, err := sarama.NewConsumerGroup(s.addrs, s.topic+"-members", c)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		m := saramaMember{make(chan int, 100)}
-		ctx, cancel := context.WithCancel(s.t.Context())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for ctx.Err() == nil && g.Consume(ctx, []string{s.topic + "-shared"}, m) == nil {
-			}
-		}()
-		leave = func() { cancel(); <-done; g.Close() }
-		s.t.Cleanup(leave)
-		return func(want int) {
-			s.t.Helper()
-			for limit := timeout(s.t); ; {
-				select {
-				case n := <-m.assigned:
-					if n == want {
-						return
-					}
-				case <-limit.Done():
-					s.t.Fatalf("a member does not get %d partitions", want)
-				}
-			}
-		}, leave
-	}
-	first, _ := join()
+	first, _ := s.join("-members", nil)
 	first(4)
-	second, leave := join()
+	second, leave := s.join("-members", nil)
 	second(2)
 	first(2)
 	leave()
 	first(4)
+}
+
+// join adds a member to a group. await waits until a session gives it so many partitions.
+func (s saramaClient) join(group string, change func(*sarama.Config)) (await func(int), leave func()) {
+	s.t.Helper()
+	c := s.config()
+	c.Consumer.Return.Errors = false
+	c.Consumer.Group.Session.Timeout = 6 * time.Second
+	if change != nil {
+		change(c)
+	}
+	g, err := sarama.NewConsumerGroup(s.addrs, s.topic+group, c)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	m := saramaMember{make(chan int, 100)}
+	ctx, cancel := context.WithCancel(s.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for ctx.Err() == nil && g.Consume(ctx, []string{s.topic + "-shared"}, m) == nil {
+		}
+	}()
+	leave = func() { cancel(); <-done; g.Close() }
+	s.t.Cleanup(leave)
+	return func(want int) {
+		s.t.Helper()
+		for limit := timeout(s.t); ; {
+			select {
+			case n := <-m.assigned:
+				if n == want {
+					return
+				}
+			case <-limit.Done():
+				s.t.Fatalf("a member does not get %d partitions", want)
+			}
+		}
+	}, leave
+}
+
+// crash has a member's machine cut off: the other gets its partitions when the session is over.
+func (s saramaClient) crash() {
+	s.t.Helper()
+	first, _ := s.join("-crash", nil)
+	first(4)
+	var network cutNetwork
+	second, _ := s.join("-crash", func(c *sarama.Config) {
+		c.Net.Proxy.Enable, c.Net.Proxy.Dialer = true, &network
+		c.Metadata.Retry.Max, c.Consumer.Group.Rebalance.Retry.Max = 0, 0
+	})
+	second(2)
+	first(2)
+	at := time.Now()
+	network.cut()
+	first(4)
+	if took := time.Since(at); took < 3*time.Second {
+		s.t.Errorf("the dead member's partitions were given away after %v", took)
+	}
+}
+
+// static has a static member go and come back to its two partitions.
+func (s saramaClient) static() {
+	s.t.Helper()
+	as := func(instance string) func(*sarama.Config) {
+		return func(c *sarama.Config) { c.Consumer.Group.InstanceId = instance }
+	}
+	first, _ := s.join("-static", as("first"))
+	first(4)
+	second, leave := s.join("-static", as("second"))
+	second(2)
+	first(2)
+	leave()
+	second, _ = s.join("-static", as("second"))
+	second(2)
+	a, err := sarama.NewClusterAdmin(s.addrs, s.config())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer a.Close()
+	groups, err := a.DescribeConsumerGroups([]string{s.topic + "-static"})
+	if err != nil || len(groups) != 1 || len(groups[0].Members) != 2 || groups[0].State != "Stable" {
+		s.t.Errorf("the group is %+v (%v)", groups[0], err)
+	}
+}
+
+// transactions commits, aborts and fences.
+func (s saramaClient) transactions() {
+	s.t.Helper()
+	topic := s.topic + "-txn"
+	producer := func() sarama.SyncProducer {
+		c := s.config()
+		c.Producer.Return.Successes, c.Producer.RequiredAcks, c.Producer.Idempotent, c.Net.MaxOpenRequests = true, sarama.WaitForAll, true, 1
+		c.Producer.Transaction.ID = topic
+		c.Producer.Partitioner = sarama.NewManualPartitioner
+		p, err := sarama.NewSyncProducer(s.addrs, c)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.t.Cleanup(func() { _ = p.Close() })
+		return p
+	}
+	send := func(p sarama.SyncProducer, value string) error {
+		if err := p.BeginTxn(); err != nil {
+			return err
+		}
+		_, _, err := p.SendMessage(&sarama.ProducerMessage{Topic: topic, Value: sarama.StringEncoder(value)})
+		return err
+	}
+	must := func(err error) {
+		s.t.Helper()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	a, err := sarama.NewClusterAdmin(s.addrs, s.config())
+	must(err)
+	defer a.Close()
+	must(a.CreateTopic(topic, &sarama.TopicDetail{NumPartitions: 1, ReplicationFactor: 1}, false))
+	old := producer()
+	must(send(old, "aborted"))
+	must(old.AbortTxn())
+	must(send(old, "committed"))
+	must(old.AddOffsetsToTxn(map[string][]*sarama.PartitionOffsetMetadata{s.topic + "-in": {{Partition: 0, Offset: 7}}}, topic+"-group"))
+	must(old.CommitTxn())
+	offsets, err := a.ListConsumerGroupOffsets(topic+"-group", map[string][]int32{s.topic + "-in": {0}})
+	must(err)
+	if b := offsets.GetBlock(s.topic+"-in", 0); b == nil || b.Offset != 7 {
+		s.t.Errorf("the transaction's offset is %+v", b)
+	}
+	newer := producer()
+	if err := send(old, "fenced"); err == nil {
+		s.t.Error("a producer of an older epoch writes")
+	}
+	must(send(newer, "last"))
+	must(newer.CommitTxn())
+	for level, want := range map[sarama.IsolationLevel][]string{sarama.ReadCommitted: {"committed", "last"}, sarama.ReadUncommitted: {"aborted", "committed", "last"}} {
+		c := s
+		c.isolation = level
+		for i, m := range c.take(topic, sarama.OffsetOldest, len(want)) {
+			if string(m.Value) != want[i] {
+				s.t.Errorf("isolation level %d: message %d is %q, want %q", level, i, m.Value, want[i])
+			}
+		}
+	}
+}
+
+// cutNetwork dials until it is cut; then its connections are gone and no new one is made.
+type cutNetwork struct {
+	mu    sync.Mutex
+	conns []net.Conn
+	isCut bool
+}
+
+func (n *cutNetwork) Dial(network, address string) (net.Conn, error) {
+	return n.dial(context.Background(), network, address)
+}
+
+func (n *cutNetwork) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.isCut {
+		return nil, syscall.ECONNREFUSED
+	}
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	n.conns = append(n.conns, c)
+	return c, err
+}
+
+func (n *cutNetwork) cut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.isCut = true
+	for _, c := range n.conns {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
 }
 
 func (s saramaClient) administer() {

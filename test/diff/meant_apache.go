@@ -24,7 +24,6 @@ var apacheTable = []meant{
 	{script: "metadata", step: "two, one unknown", to: 3, path: "Topics[$nope]*", why: autoCreation},
 
 	{script: "fetch", step: "partition max bytes of *", path: "*.RecordBatches[*]", ref: "cut: *", sub: absent, why: "Fetch, more data than `max_bytes`"},
-	{script: "fetch zstd", to: 9, path: "Topics[$t].Partitions[0].*", why: "Fetch v0-v9 of a batch compressed by zstd"},
 	{script: "produce", step: "what the log holds then", path: "Topics[$t].Partitions[29].RecordBatches[0]", ref: "*+5 *", sub: "*+1 *", why: "Produce of records whose offset deltas do not count up"},
 	{script: "produce", step: "what the log holds then", path: "Topics[$t].Partitions[30].RecordBatches[0]", ref: "*+0 \"k1\"*", sub: "*+1 \"k1\"*", why: "Produce of records whose offset deltas do not count up"},
 	{script: "delete records", step: "largest timestamp then", path: "Topics[$t].Partitions[0].*", why: "ListOffsets -3 after DeleteRecords"},
