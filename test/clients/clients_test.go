@@ -7,7 +7,8 @@
 //   - reads them in the group T-group, commits the end, and seeks about;
 //   - reads T-in, which franz-go wrote: values "0" to "9", header new = header;
 //   - has two members share the four partitions of T-shared, or of a topic that it makes itself;
-//   - creates, describes, alters and deletes topics and groups, where the client can.
+//   - creates, describes, alters and deletes topics and groups, where the client can;
+//   - commits and aborts transactions, where it has them.
 //
 // What it wrote and committed is then read by franz-go.
 package clients_test
@@ -32,7 +33,7 @@ import (
 )
 
 // patience bounds a client's whole run; none takes this long unless it fails.
-const patience = 120 * time.Second
+const patience = 5 * time.Minute
 
 // slow says whether the clients run that need a JVM or Node: they take minutes, so a developer asks for them with
 // MINIBROKER_SLOW=1, and CI always does.

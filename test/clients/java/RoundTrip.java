@@ -30,8 +30,15 @@ public class RoundTrip {
         codecs.add("zstd"); //> 2.1
         List<Callable<Void>> parts = new ArrayList<>();
         parts.add(() -> { produce(); consume(); read(); return null; });
-        parts.add(() -> { rebalance(RangeAssignor.class); return null; });
-        parts.add(() -> { rebalance(CooperativeStickyAssignor.class); return null; }); //> 2.4
+        String strategy = "partition.assignment.strategy", assignors = "org.apache.kafka.clients.consumer.";
+        parts.add(() -> { Groups.rebalance("range", strategy, assignors + "RangeAssignor"); return null; });
+        parts.add(() -> { Groups.rebalance("round-robin", strategy, assignors + "RoundRobinAssignor"); return null; }); //> 1.0
+        parts.add(() -> { Groups.rebalance("sticky", strategy, assignors + "StickyAssignor"); return null; }); //> 1.0
+        parts.add(() -> { Groups.rebalance("cooperative", strategy, assignors + "CooperativeStickyAssignor"); return null; }); //> 2.4
+        parts.add(() -> { Groups.comesBack("static"); return null; }); //> 2.3
+        parts.add(() -> { Groups.rebalance("protocol", "group.protocol", "consumer"); return null; }); //> 3.9
+        parts.add(() -> { Groups.comesBack("static-protocol", "group.protocol", "consumer"); return null; }); //> 4.0
+        parts.add(() -> { Transactions.run(); return null; }); //> 1.0
         parts.add(() -> { administration(); return null; }); //> 1.0
         // Threads of a pool that has failed end with the program.
         ExecutorService pool = Executors.newCachedThreadPool(r -> { Thread t = new Thread(r); t.setDaemon(true); return t; });
@@ -65,7 +72,8 @@ public class RoundTrip {
         c.put("group.id", group);
         c.put("auto.offset.reset", "earliest");
         c.put("enable.auto.commit", "false");
-        c.put("heartbeat.interval.ms", "100"); // how soon a member hears of a rebalance
+        // How soon a member hears of a rebalance; where the broker makes the assignments, it says how soon.
+        if (!"consumer".equals(c.get("group.protocol"))) c.put("heartbeat.interval.ms", "100");
         return new KafkaConsumer<>(c, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
@@ -177,65 +185,6 @@ public class RoundTrip {
         }
         c.close();
     }
-
-    /** A member of a group, in its thread. */
-    static class Member extends Thread {
-        final KafkaConsumer<byte[], byte[]> c;
-        final BlockingQueue<Set<TopicPartition>> assigned = new LinkedBlockingQueue<>();
-        volatile boolean stop;
-        volatile Throwable failure;
-
-        Member(String group, Class<?> assignor) {
-            c = consumer(group, "partition.assignment.strategy", assignor.getName());
-            c.subscribe(Collections.singletonList(topic + "-shared"));
-            setDaemon(true);
-            start();
-        }
-
-        public void run() {
-            try {
-                for (; !stop; assigned.add(c.assignment())) poll(c);
-                c.close();
-            } catch (Throwable e) {
-                failure = e;
-                assigned.add(Collections.emptySet());
-            }
-        }
-
-        Set<TopicPartition> await(int n) throws Exception {
-            for (long end = System.nanoTime() + 60_000_000_000L; System.nanoTime() < end; ) {
-                Set<TopicPartition> a = assigned.poll(60, TimeUnit.SECONDS);
-                if (failure != null) throw new AssertionError(failure);
-                if (a != null && a.size() == n) return a;
-            }
-            throw new AssertionError("a member does not get " + n + " partitions");
-        }
-    }
-
-    /** Two members share four partitions, and the one that stays gets them all. */
-    static void rebalance(Class<?> assignor) throws Exception {
-        String group = topic + "-" + assignor.getSimpleName();
-        Member first = new Member(group, assignor);
-        first.await(4);
-        Member second = new Member(group, assignor);
-        Set<TopicPartition> all = new HashSet<>(second.await(2));
-        all.addAll(first.await(2));
-        equal(all.size(), 4, "partitions of both members");
-        describeGroup(group); //> 2.0
-        second.stop = true;
-        second.join();
-        first.await(4);
-        first.stop = true;
-        first.join();
-    }
-
-    static void describeGroup(String group) throws Exception { //> 2.0
-        try (AdminClient a = AdminClient.create(config())) { //> 2.0
-            ConsumerGroupDescription d = a.describeConsumerGroups(Collections.singleton(group)).all().get().get(group); //> 2.0
-            equal(d.state() + " " + d.members().size() + " " + d.coordinator().id(), "Stable 2 1", "group"); //> 2.0
-            for (MemberDescription m : d.members()) equal(m.assignment().topicPartitions().size(), 2, "partitions of a member"); //> 2.0
-        } //> 2.0
-    } //> 2.0
 
     //begin> 1.0
     static TopicDescription describe(AdminClient a, String t) throws Exception {
