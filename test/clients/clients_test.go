@@ -174,12 +174,15 @@ func (c client) test(t *testing.T, bootstrap string) {
 	check(t, bootstrap, topic, c.codecs, c.headers)
 }
 
+// forever are the configs of topics whose records have timestamps of 2020: retention would remove them during the test.
+var forever = map[string]*string{"retention.ms": kadm.StringPtr("-1")}
+
 // prepare makes the topic, the one that the client is to read, and the one that two members share.
 func prepare(t *testing.T, bootstrap, topic string) {
 	t.Helper()
 	cl, ctx := kgoClient(t, bootstrap, kgo.DefaultProduceTopic(topic+"-in"), kgo.ProducerBatchCompression(kgo.GzipCompression())), timeout(t)
 	for name, partitions := range map[string]int32{topic: 1, topic + "-in": 1, topic + "-shared": 4} {
-		if r, err := kadm.NewClient(cl).CreateTopic(ctx, partitions, 1, nil, name); err != nil || r.Err != nil {
+		if r, err := kadm.NewClient(cl).CreateTopic(ctx, partitions, 1, forever, name); err != nil || r.Err != nil {
 			t.Fatalf("create %s: %v, %v", name, err, r.Err)
 		}
 	}

@@ -45,6 +45,9 @@ func java(t *testing.T, version string) []string {
 	if !older(version, "1.0") {
 		programs = append(programs, "Transactions.java")
 	}
+	if !older(version, "4.2") {
+		programs = append(programs, "Shares.java")
+	}
 	return jvm(t, 128, "RoundTrip", compile(t, version, jars, programs...), jars)
 }
 

@@ -71,7 +71,7 @@ func fillForSpark(t *testing.T, bootstrap, topic string) {
 	t.Helper()
 	ctx := timeout(t)
 	cl := kgoClient(t, bootstrap, kgo.DefaultProduceTopic(topic+"-in"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if _, err := kadm.NewClient(cl).CreateTopics(ctx, 3, 1, nil, topic+"-in", topic+"-txn", topic+"-out", topic+"-commandes"); err != nil {
+	if _, err := kadm.NewClient(cl).CreateTopics(ctx, 3, 1, forever, topic+"-in", topic+"-txn", topic+"-out", topic+"-commandes"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := kadm.NewClient(cl).CreateTopics(ctx, 1, 1, nil, topic+"-totaux"); err != nil {

@@ -39,6 +39,7 @@ public class RoundTrip {
         parts.add(() -> { Groups.rebalance("protocol", "group.protocol", "consumer"); return null; }); //> 3.9
         parts.add(() -> { Groups.comesBack("static-protocol", "group.protocol", "consumer"); return null; }); //> 4.0
         parts.add(() -> { Transactions.run(); return null; }); //> 1.0
+        parts.add(() -> { Shares.run(); return null; }); //> 4.2
         parts.add(() -> { administration(); return null; }); //> 1.0
         // Threads of a pool that has failed end with the program.
         ExecutorService pool = Executors.newCachedThreadPool(r -> { Thread t = new Thread(r); t.setDaemon(true); return t; });
@@ -202,11 +203,11 @@ public class RoundTrip {
         String t = topic + "-admin";
         AdminClient a = AdminClient.create(config());
         equal(a.describeCluster().nodes().get().size() + " " + a.describeCluster().controller().get().id(), "1 1", "nodes");
-        NewTopic n = new NewTopic(t, 2, (short) 1).configs(Collections.singletonMap("retention.ms", "12345"));
+        NewTopic n = new NewTopic(t, 2, (short) 1).configs(Collections.singletonMap("retention.ms", "123456789"));
         a.createTopics(Collections.singleton(n), new CreateTopicsOptions().validateOnly(true)).all().get();
         CreateTopicsResult created = a.createTopics(Collections.singleton(n));
         created.all().get();
-        equal(created.numPartitions(t).get() + " " + created.config(t).get().get("retention.ms").value(), "2 12345", "created"); //> 2.4
+        equal(created.numPartitions(t).get() + " " + created.config(t).get().get("retention.ms").value(), "2 123456789", "created"); //> 2.4
         fails(TopicExistsException.class, () -> a.createTopics(Collections.singleton(n)).all().get());
         fails(InvalidReplicationFactorException.class, () -> a.createTopics(Collections.singleton(new NewTopic(t + "2", 1, (short) 3))).all().get());
         fails(InvalidPartitionsException.class, () -> a.createTopics(Collections.singleton(new NewTopic(t + "2", 0, (short) 1))).all().get());
@@ -217,7 +218,7 @@ public class RoundTrip {
         equal(d.partitions().size() + " " + d.isInternal() + " " + d.partitions().get(0).leader().id() + " " + d.partitions().get(1).isr().size(), "2 false 1 1", "described");
         equal(d.topicId().equals(Uuid.ZERO_UUID), false, "no topic id"); //> 3.1
         fails(UnknownTopicOrPartitionException.class, () -> describe(a, t + "2"));
-        equal(config(a, t, "retention.ms"), "12345", "config");
+        equal(config(a, t, "retention.ms"), "123456789", "config");
         equal(config(a, t, "cleanup.policy"), "delete by default", "config");
         ConfigResource r = new ConfigResource(ConfigResource.Type.TOPIC, t);
         a.alterConfigs(Collections.singletonMap(r, new Config(Collections.singleton(new ConfigEntry("max.message.bytes", "4321"))))).all().get(); //< 4.0
