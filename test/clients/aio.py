@@ -196,7 +196,7 @@ async def administration():
     topic = a.topic + "-admin"
     admin = AIOKafkaAdminClient(bootstrap_servers=a.bootstrap)
     await admin.start()
-    new = NewTopic(topic, 2, 1, topic_configs={"retention.ms": "12345"})
+    new = NewTopic(topic, 2, 1, topic_configs={"retention.ms": "123456789"})
     assert codes(await admin.create_topics([new])) == ["NoError"]
     assert codes(await admin.create_topics([new])) == ["TopicAlreadyExistsError"]
     assert topic in await admin.list_topics()
@@ -204,7 +204,7 @@ async def administration():
     assert sorted((p["partition"], p["leader"], tuple(p["isr"])) for p in described["partitions"]) == [(0, 1, (1,)), (1, 1, (1,))]
     assert [b["node_id"] for b in (await admin.describe_cluster())["brokers"]] == [1]
     resource = ConfigResource(ConfigResourceType.TOPIC, topic)
-    assert await config(admin, resource, "retention.ms") == "12345"
+    assert await config(admin, resource, "retention.ms") == "123456789"
     await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs={"cleanup.policy": "compact,delete"})])
     assert await config(admin, resource, "retention.ms") == "604800000"
     assert await config(admin, resource, "cleanup.policy") == "compact,delete"

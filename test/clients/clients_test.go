@@ -7,7 +7,8 @@
 //   - reads them in the group T-group, commits the end, and seeks about;
 //   - reads T-in, which franz-go wrote: values "0" to "9", header new = header;
 //   - has two members share the four partitions of T-shared, or of a topic that it makes itself;
-//   - creates, describes, alters and deletes topics and groups, where the client can.
+//   - creates, describes, alters and deletes topics and groups, where the client can;
+//   - commits and aborts transactions, where it has them.
 //
 // What it wrote and committed is then read by franz-go.
 package clients_test
@@ -32,7 +33,7 @@ import (
 )
 
 // patience bounds a client's whole run; none takes this long unless it fails.
-const patience = 120 * time.Second
+const patience = 5 * time.Minute
 
 // slow says whether the clients run that need a JVM or Node: they take minutes, so a developer asks for them with
 // MINIBROKER_SLOW=1, and CI always does.
@@ -193,12 +194,15 @@ func (c client) test(t *testing.T, bootstrap string) {
 	check(t, bootstrap, topic, c.codecs, c.headers)
 }
 
+// forever are the configs of topics whose records have timestamps of 2020: retention would remove them during the test.
+var forever = map[string]*string{"retention.ms": kadm.StringPtr("-1")}
+
 // prepare makes the topic, the one that the client is to read, and the one that two members share.
 func prepare(t *testing.T, bootstrap, topic string) {
 	t.Helper()
 	cl, ctx := kgoClient(t, bootstrap, kgo.DefaultProduceTopic(topic+"-in"), kgo.ProducerBatchCompression(kgo.GzipCompression())), timeout(t)
 	for name, partitions := range map[string]int32{topic: 1, topic + "-in": 1, topic + "-shared": 4} {
-		if r, err := kadm.NewClient(cl).CreateTopic(ctx, partitions, 1, nil, name); err != nil || r.Err != nil {
+		if r, err := kadm.NewClient(cl).CreateTopic(ctx, partitions, 1, forever, name); err != nil || r.Err != nil {
 			t.Fatalf("create %s: %v, %v", name, err, r.Err)
 		}
 	}

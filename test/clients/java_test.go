@@ -41,7 +41,14 @@ func javaClients() []client {
 // java returns the command that runs RoundTrip with a version of kafka-clients.
 func java(t *testing.T, version string) []string {
 	jars := jars(t, "org.apache.kafka:kafka-clients:"+version, simpleLogger)
-	return jvm(t, 128, "RoundTrip", compile(t, version, jars, "RoundTrip.java"), jars)
+	programs := []string{"RoundTrip.java", "Groups.java"}
+	if !older(version, "1.0") {
+		programs = append(programs, "Transactions.java")
+	}
+	if !older(version, "4.2") {
+		programs = append(programs, "Shares.java")
+	}
+	return jvm(t, 128, "RoundTrip", compile(t, version, jars, programs...), jars)
 }
 
 // simpleLogger prints warnings of Java programs on stderr, so that a failure says more than an exit status.

@@ -117,7 +117,7 @@ async function administration() {
   const name = topic + '-admin';
   const admin = kafka.admin();
   await admin.connect();
-  const create = () => admin.createTopics({ topics: [{ topic: name, numPartitions: 2, configEntries: [{ name: 'retention.ms', value: '12345' }] }] });
+  const create = () => admin.createTopics({ topics: [{ topic: name, numPartitions: 2, configEntries: [{ name: 'retention.ms', value: '123456789' }] }] });
   assert.equal(await create(), true);
   assert.equal(await create(), false); // it is there
   await fails('INVALID_REPLICATION_FACTOR', admin.createTopics({ topics: [{ topic: name + '2', replicationFactor: 3 }] }));
@@ -126,7 +126,7 @@ async function administration() {
   assert.deepEqual(described.partitions.map((p) => [p.partitionId, p.leader, p.isr]).sort(), [[0, 1, [1]], [1, 1, [1]], [2, 1, [1]]]);
   const resource = { type: ConfigResourceTypes.TOPIC, name };
   const config = async (n) => (await admin.describeConfigs({ resources: [{ ...resource, configNames: [n] }] })).resources[0].configEntries[0].configValue;
-  assert.equal(await config('retention.ms'), '12345');
+  assert.equal(await config('retention.ms'), '123456789');
   await admin.alterConfigs({ resources: [{ ...resource, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] }] });
   assert.equal(await config('cleanup.policy'), 'compact');
   assert.equal(await config('retention.ms'), '604800000');

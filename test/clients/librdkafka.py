@@ -260,7 +260,7 @@ def transactions():
 
 def administration():
     topic = a.topic + "-admin"
-    new = lambda: done(admin.create_topics([adm.NewTopic(topic, 2, 1, config={"retention.ms": "12345"})]))
+    new = lambda: done(admin.create_topics([adm.NewTopic(topic, 2, 1, config={"retention.ms": "123456789"})]))
     new()
     fails(KafkaError.TOPIC_ALREADY_EXISTS, new)
     fails(KafkaError.TOPIC_EXCEPTION, lambda: done(admin.create_topics([adm.NewTopic("a b", 1, 1)])))
@@ -278,7 +278,7 @@ def administration():
     resource = adm.ConfigResource(adm.ConfigResource.Type.TOPIC, topic)
     config = done(admin.describe_configs([resource]))
     entry = config["retention.ms"]
-    assert (entry.value, entry.is_default) == ("12345", False) and entry.synonyms, entry
+    assert (entry.value, entry.is_default) == ("123456789", False) and entry.synonyms, entry
     assert entry.source == adm.ConfigSource.DYNAMIC_TOPIC_CONFIG.value, entry.source
     assert config["cleanup.policy"].value == "delete" and config["cleanup.policy"].is_default
     changed = adm.ConfigResource(adm.ConfigResource.Type.TOPIC, topic, incremental_configs=[

@@ -397,7 +397,7 @@ func (s saramaClient) administer() {
 		s.t.Fatal(err)
 	}
 	defer a.Close()
-	topic, retention := s.topic+"-admin", "12345"
+	topic, retention := s.topic+"-admin", "123456789"
 	must := func(err error) {
 		s.t.Helper()
 		if err != nil {

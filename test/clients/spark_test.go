@@ -18,7 +18,7 @@ import (
 var sparks = []struct{ version, scala string }{{"3.5.7", "2.12"}, {"4.2.0", "2.13"}}
 
 // sparkPatience bounds one run of Spark: half a minute on an idle machine.
-const sparkPatience = 6 * time.Minute
+const sparkPatience = 10 * time.Minute
 
 // testSpark has Spark read what franz-go wrote, in batches and as streams, and write.
 func testSpark(t *testing.T, bootstrap, version, scala string) {
@@ -71,7 +71,7 @@ func fillForSpark(t *testing.T, bootstrap, topic string) {
 	t.Helper()
 	ctx := timeout(t)
 	cl := kgoClient(t, bootstrap, kgo.DefaultProduceTopic(topic+"-in"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if _, err := kadm.NewClient(cl).CreateTopics(ctx, 3, 1, nil, topic+"-in", topic+"-txn", topic+"-out", topic+"-commandes"); err != nil {
+	if _, err := kadm.NewClient(cl).CreateTopics(ctx, 3, 1, forever, topic+"-in", topic+"-txn", topic+"-out", topic+"-commandes"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := kadm.NewClient(cl).CreateTopics(ctx, 1, 1, nil, topic+"-totaux"); err != nil {

@@ -30,8 +30,16 @@ public class RoundTrip {
         codecs.add("zstd"); //> 2.1
         List<Callable<Void>> parts = new ArrayList<>();
         parts.add(() -> { produce(); consume(); read(); return null; });
-        parts.add(() -> { rebalance(RangeAssignor.class); return null; });
-        parts.add(() -> { rebalance(CooperativeStickyAssignor.class); return null; }); //> 2.4
+        String strategy = "partition.assignment.strategy", assignors = "org.apache.kafka.clients.consumer.";
+        parts.add(() -> { Groups.rebalance("range", strategy, assignors + "RangeAssignor"); return null; });
+        parts.add(() -> { Groups.rebalance("round-robin", strategy, assignors + "RoundRobinAssignor"); return null; }); //> 1.0
+        parts.add(() -> { Groups.rebalance("sticky", strategy, assignors + "StickyAssignor"); return null; }); //> 1.0
+        parts.add(() -> { Groups.rebalance("cooperative", strategy, assignors + "CooperativeStickyAssignor"); return null; }); //> 2.4
+        parts.add(() -> { Groups.comesBack("static"); return null; }); //> 2.3
+        parts.add(() -> { Groups.rebalance("protocol", "group.protocol", "consumer"); return null; }); //> 3.9
+        parts.add(() -> { Groups.comesBack("static-protocol", "group.protocol", "consumer"); return null; }); //> 4.0
+        parts.add(() -> { Transactions.run(); return null; }); //> 1.0
+        parts.add(() -> { Shares.run(); return null; }); //> 4.2
         parts.add(() -> { administration(); return null; }); //> 1.0
         // Threads of a pool that has failed end with the program.
         ExecutorService pool = Executors.newCachedThreadPool(r -> { Thread t = new Thread(r); t.setDaemon(true); return t; });
@@ -65,7 +73,8 @@ public class RoundTrip {
         c.put("group.id", group);
         c.put("auto.offset.reset", "earliest");
         c.put("enable.auto.commit", "false");
-        c.put("heartbeat.interval.ms", "100"); // how soon a member hears of a rebalance
+        // How soon a member hears of a rebalance; where the broker makes the assignments, it says how soon.
+        if (!"consumer".equals(c.get("group.protocol"))) c.put("heartbeat.interval.ms", "100");
         return new KafkaConsumer<>(c, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
 
@@ -178,65 +187,6 @@ public class RoundTrip {
         c.close();
     }
 
-    /** A member of a group, in its thread. */
-    static class Member extends Thread {
-        final KafkaConsumer<byte[], byte[]> c;
-        final BlockingQueue<Set<TopicPartition>> assigned = new LinkedBlockingQueue<>();
-        volatile boolean stop;
-        volatile Throwable failure;
-
-        Member(String group, Class<?> assignor) {
-            c = consumer(group, "partition.assignment.strategy", assignor.getName());
-            c.subscribe(Collections.singletonList(topic + "-shared"));
-            setDaemon(true);
-            start();
-        }
-
-        public void run() {
-            try {
-                for (; !stop; assigned.add(c.assignment())) poll(c);
-                c.close();
-            } catch (Throwable e) {
-                failure = e;
-                assigned.add(Collections.emptySet());
-            }
-        }
-
-        Set<TopicPartition> await(int n) throws Exception {
-            for (long end = System.nanoTime() + 60_000_000_000L; System.nanoTime() < end; ) {
-                Set<TopicPartition> a = assigned.poll(60, TimeUnit.SECONDS);
-                if (failure != null) throw new AssertionError(failure);
-                if (a != null && a.size() == n) return a;
-            }
-            throw new AssertionError("a member does not get " + n + " partitions");
-        }
-    }
-
-    /** Two members share four partitions, and the one that stays gets them all. */
-    static void rebalance(Class<?> assignor) throws Exception {
-        String group = topic + "-" + assignor.getSimpleName();
-        Member first = new Member(group, assignor);
-        first.await(4);
-        Member second = new Member(group, assignor);
-        Set<TopicPartition> all = new HashSet<>(second.await(2));
-        all.addAll(first.await(2));
-        equal(all.size(), 4, "partitions of both members");
-        describeGroup(group); //> 2.0
-        second.stop = true;
-        second.join();
-        first.await(4);
-        first.stop = true;
-        first.join();
-    }
-
-    static void describeGroup(String group) throws Exception { //> 2.0
-        try (AdminClient a = AdminClient.create(config())) { //> 2.0
-            ConsumerGroupDescription d = a.describeConsumerGroups(Collections.singleton(group)).all().get().get(group); //> 2.0
-            equal(d.state() + " " + d.members().size() + " " + d.coordinator().id(), "Stable 2 1", "group"); //> 2.0
-            for (MemberDescription m : d.members()) equal(m.assignment().topicPartitions().size(), 2, "partitions of a member"); //> 2.0
-        } //> 2.0
-    } //> 2.0
-
     //begin> 1.0
     static TopicDescription describe(AdminClient a, String t) throws Exception {
         return a.describeTopics(Collections.singleton(t)).allTopicNames().get().get(t); //> 3.1
@@ -253,11 +203,11 @@ public class RoundTrip {
         String t = topic + "-admin";
         AdminClient a = AdminClient.create(config());
         equal(a.describeCluster().nodes().get().size() + " " + a.describeCluster().controller().get().id(), "1 1", "nodes");
-        NewTopic n = new NewTopic(t, 2, (short) 1).configs(Collections.singletonMap("retention.ms", "12345"));
+        NewTopic n = new NewTopic(t, 2, (short) 1).configs(Collections.singletonMap("retention.ms", "123456789"));
         a.createTopics(Collections.singleton(n), new CreateTopicsOptions().validateOnly(true)).all().get();
         CreateTopicsResult created = a.createTopics(Collections.singleton(n));
         created.all().get();
-        equal(created.numPartitions(t).get() + " " + created.config(t).get().get("retention.ms").value(), "2 12345", "created"); //> 2.4
+        equal(created.numPartitions(t).get() + " " + created.config(t).get().get("retention.ms").value(), "2 123456789", "created"); //> 2.4
         fails(TopicExistsException.class, () -> a.createTopics(Collections.singleton(n)).all().get());
         fails(InvalidReplicationFactorException.class, () -> a.createTopics(Collections.singleton(new NewTopic(t + "2", 1, (short) 3))).all().get());
         fails(InvalidPartitionsException.class, () -> a.createTopics(Collections.singleton(new NewTopic(t + "2", 0, (short) 1))).all().get());
@@ -268,7 +218,7 @@ public class RoundTrip {
         equal(d.partitions().size() + " " + d.isInternal() + " " + d.partitions().get(0).leader().id() + " " + d.partitions().get(1).isr().size(), "2 false 1 1", "described");
         equal(d.topicId().equals(Uuid.ZERO_UUID), false, "no topic id"); //> 3.1
         fails(UnknownTopicOrPartitionException.class, () -> describe(a, t + "2"));
-        equal(config(a, t, "retention.ms"), "12345", "config");
+        equal(config(a, t, "retention.ms"), "123456789", "config");
         equal(config(a, t, "cleanup.policy"), "delete by default", "config");
         ConfigResource r = new ConfigResource(ConfigResource.Type.TOPIC, t);
         a.alterConfigs(Collections.singletonMap(r, new Config(Collections.singleton(new ConfigEntry("max.message.bytes", "4321"))))).all().get(); //< 4.0
