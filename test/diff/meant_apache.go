@@ -39,6 +39,9 @@ var apacheTable = []meant{
 	{script: "describe broker configs", path: "Resources[1].Configs[controller.*", why: ownSettings},
 
 	{path: "*Configs[group.consumer.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "`group.consumer.assignment.interval.ms`"},
+	{path: "*Configs[group.share.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "defaults for one broker in memory"},
+
+	{path: "HeartbeatIntervalMillis", ref: "5000", sub: "100", why: "heartbeat interval of a member that waits for others to give up partitions"},
 
 	{script: "frames", step: "a TLS hello", path: answered, ref: "closed", sub: errStrange.Error(), why: "HTTP and TLS on the Kafka port"},
 }
