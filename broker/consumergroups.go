@@ -1,11 +1,8 @@
 package broker
 
 import (
-	"slices"
-	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker/config"
@@ -16,10 +13,6 @@ import (
 // v1: regular expressions, and member ids that clients make).
 func (b *Broker) handleConsumerGroupHeartbeat(r *request, req *kmsg.ConsumerGroupHeartbeatRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.ConsumerGroupHeartbeatResponse)
-	if !slices.ContainsFunc(b.config.Load().List("group.coordinator.rebalance.protocols"), func(p string) bool { return strings.EqualFold(p, group.KindConsumer) }) {
-		resp.ErrorCode = kerr.UnsupportedVersion.Code
-		return resp, nil
-	}
 	if req.MemberEpoch == 0 {
 		b.internalTopic(groupMetadataTopic) // the group may begin here
 	}

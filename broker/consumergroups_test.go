@@ -192,6 +192,31 @@ func TestAConsumerGroupHasConfigsOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestAMemberThatWaitsForOthersAsksSoonerAgain(t *testing.T) { // behaviours 191, 196
+	b := Start(t, WithTopic("t", 2, nil))
+	c := dial(t, b)
+	beat := func(member string, epoch int32, want int32, has ...int32) *kmsg.ConsumerGroupHeartbeatResponse {
+		t.Helper()
+		req := consumerHeartbeat(1, member, epoch)
+		if epoch > 0 {
+			req.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{{TopicID: topicIDOf(t, b, "t"), Partitions: has}}
+		}
+		resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, req)
+		if resp.ErrorCode != 0 || resp.HeartbeatIntervalMillis != want {
+			t.Errorf("%s at epoch %d: [%d], the next heartbeat in %d ms, want %d", member, epoch, resp.ErrorCode, resp.HeartbeatIntervalMillis, want)
+		}
+		return resp
+	}
+	beat("a", 0, 5000)
+	beat("b", 0, 100)
+	beat("a", 2, 5000, 0, 1) // must give one up
+	beat("b", 3, 100)
+	beat("a", 2, 5000, 0)
+	if got := assignedTo(beat("b", 3, 5000)); got != "[1]" {
+		t.Errorf("the second member got %s, want [1]", got)
+	}
+}
+
 func TestConsumerGroupsCanBeSwitchedOff(t *testing.T) {
 	b := Start(t, WithConfig("group.coordinator.rebalance.protocols", "classic"))
 	if resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](dial(t, b), consumerHeartbeat(1, "m", 0)); resp.ErrorCode != 35 {

@@ -40,8 +40,13 @@ func (r *request) coordinates(topic, key string) *kerr.Error {
 	return kerr.NotCoordinator
 }
 
-// serve answers a request, unless it is for a coordinator that is elsewhere.
+// serve answers a request, unless it belongs to a feature that is off, or is for
+// a coordinator that is elsewhere.
 func (b *Broker) serve(r *request) (kmsg.Response, error) {
+	if b.switchedOff(r.key) {
+		f := fault.Fail(kmsg.Key(r.key), kerr.UnsupportedVersion)
+		return b.failed(&f, r)
+	}
 	if len(b.nodes) > 1 {
 		if topic, key, about := coordinated(r.body); about && r.coordinates(topic, key) != nil {
 			f := fault.Fail(kmsg.Key(r.key), kerr.NotCoordinator)

@@ -3,6 +3,8 @@ package broker
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,9 +16,13 @@ import (
 // and their change.
 
 const (
-	kraftVersion    = "kraft.version"
-	eligibleLeaders = "eligible.leader.replicas.version"
-	metadataVersion = "metadata.version"
+	eligibleLeaders    = "eligible.leader.replicas.version"
+	groupVersion       = "group.version"
+	kraftVersion       = "kraft.version"
+	metadataVersion    = "metadata.version"
+	shareVersion       = "share.version"
+	streamsVersion     = "streams.version"
+	transactionVersion = "transaction.version"
 )
 
 // How a level may change (org.apache.kafka.clients.admin.FeatureUpdate).
@@ -38,6 +44,37 @@ func newestFeatures() *featureLevels {
 	}
 	return &levels
 }
+
+// featureOf are the features without which an API is refused, by key.
+var featureOf = [kmsg.MaxKey + 1]string{
+	68: groupVersion, 69: groupVersion,
+	76: shareVersion, 77: shareVersion, 78: shareVersion, 79: shareVersion,
+	83: shareVersion, 84: shareVersion, 85: shareVersion, 86: shareVersion, 87: shareVersion,
+	88: streamsVersion, 89: streamsVersion,
+	90: shareVersion, 91: shareVersion, 92: shareVersion,
+}
+
+// protocolOf are the protocols of group.coordinator.rebalance.protocols that a
+// feature's APIs belong to.
+var protocolOf = map[string]string{groupVersion: "consumer", streamsVersion: "streams"}
+
+// switchedOff tells whether an API is refused because its feature is off, or
+// its kind of group is not among those that the broker coordinates.
+func (b *Broker) switchedOff(key int16) bool {
+	feature := featureOf[key]
+	if feature == "" {
+		return false
+	}
+	if (*b.features.Load())[feature] == 0 {
+		return true
+	}
+	protocol := protocolOf[feature]
+	return protocol != "" && !slices.ContainsFunc(b.config.Load().List("group.coordinator.rebalance.protocols"), func(p string) bool { return strings.EqualFold(p, protocol) })
+}
+
+// transactionsV2 tells whether the broker adds partitions to transactions by
+// itself (KIP-890).
+func (b *Broker) transactionsV2() bool { return (*b.features.Load())[transactionVersion] >= 2 }
 
 // tellFeatures fills ApiVersions' feature fields. Clients that know v3 alone
 // cannot read a feature whose lowest level is 0 (KAFKA-17011).

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -142,6 +143,58 @@ func TestAFeatureThatIsSwitchedOffIsNotFinalized(t *testing.T) {
 	if reason := refuseLevel(b.nodes[0], levels, "kraft.version", 1, 2); !strings.HasSuffix(reason, "Can't downgrade to a newer version.") {
 		t.Errorf("a downgrade upwards: %q", reason)
 	}
+}
+
+func TestAFeatureThatIsOffIsNotServed(t *testing.T) {
+	b := Start(t, WithTopic("t", 1, nil))
+	c := dial(t, b)
+	set := func(name string, level int16, way int8) {
+		t.Helper()
+		if got := updateFeature(c, 2, name, level, way, false); got.ErrorCode != 0 {
+			t.Fatalf("%s: [%d] %s", name, got.ErrorCode, text(got.ErrorMessage))
+		}
+	}
+	describe := kmsg.NewPtrConsumerGroupDescribeRequest()
+	describe.Groups = []string{"g", "h"}
+	join := func() int16 {
+		return ask[*kmsg.ConsumerGroupHeartbeatResponse](c, consumerHeartbeat(1, "m", 0)).ErrorCode
+	}
+	set("group.version", 0, 2)
+	if code := join(); code != 35 {
+		t.Errorf("with group.version 0 ConsumerGroupHeartbeat is answered [%d], want [35]", code)
+	}
+	if d := ask[*kmsg.ConsumerGroupDescribeResponse](c, describe).Groups; len(d) != 2 || d[0].ErrorCode != 35 || d[1].ErrorCode != 35 || d[1].Group != "h" {
+		t.Errorf("with group.version 0 ConsumerGroupDescribe is answered %+v", d)
+	}
+	set("group.version", 1, 1)
+	if code := join(); code != 0 {
+		t.Errorf("with group.version 1 again ConsumerGroupHeartbeat is answered [%d]", code)
+	}
+
+	x := newTxnClient(t, b, "id")
+	x.commit(5, "g2", 1, 0, nil)
+	x.me = x.end(5, x.me, true, 0)
+	for _, level := range []int16{1, 0} {
+		set("transaction.version", level, 2)
+		x.commit(5, "g2", 1, 35, nil) // the broker adds nothing
+		x.addOffsets(4, "g2", 0)
+		x.commit(4, "g2", 2, 0, nil)
+		x.end(3, x.me, true, 0)
+	}
+	last := int16(-1)
+	for batch := range b.image.Load().topic(transactionStateTopic).partitionOf("id").log.Batches(0, 1000) {
+		for r, err := range batch.Records(nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			last = int16(binary.BigEndian.Uint16(r.Value))
+		}
+	}
+	if last != 0 {
+		t.Errorf("with transaction.version 0 states are stored in version %d, want 0", last)
+	}
+	set("transaction.version", 2, 1)
+	x.commit(5, "g2", 3, 0, nil)
 }
 
 func TestListConfigResources(t *testing.T) {

@@ -71,7 +71,7 @@ func TestMetadataCreatesTopicsThatAreUsableAtOnce(t *testing.T) {
 	if code := ask[*kmsg.MetadataResponse](c, metadata(9, true, "a_b")).Topics[0].ErrorCode; code != kerr.UnknownTopicOrPartition.Code { // behaviour 27
 		t.Errorf("a colliding name: error %d", code)
 	}
-	closed := dial(t, Start(t, WithConfig("auto.create.topics.enable", "false")))
+	closed := dial(t, Start(t, WithConfig("auto.create.topics.enable", "false"))) // behaviour 24
 	if code := ask[*kmsg.MetadataResponse](closed, metadata(9, true, "x")).Topics[0].ErrorCode; code != kerr.UnknownTopicOrPartition.Code {
 		t.Errorf("auto-creation off: error %d", code)
 	}

@@ -20,7 +20,7 @@ func describeQuorum(c *rawClient, version int16, topic string, partition int32) 
 	return ask[*kmsg.DescribeQuorumResponse](c, req)
 }
 
-func TestTheQuorumHasOneVoter(t *testing.T) {
+func TestTheQuorumHasOneVoter(t *testing.T) { // behaviour 42
 	b := Start(t)
 	c := dial(t, b)
 	for version := int16(0); version <= 2; version++ {

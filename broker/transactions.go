@@ -131,6 +131,9 @@ func (s *transactions) within(id string, by txn.Producer, v txn.Version, partiti
 	if id == "" {
 		return kerr.InvalidRequest
 	}
+	if v == txn.V2 && !s.b.transactionsV2() {
+		return kerr.UnsupportedVersion
+	}
 	if !s.with(id, false, func(x *transaction, now int64) {
 		if v == txn.V2 {
 			err = s.addTo(x, now, by, v, partition)
@@ -203,6 +206,9 @@ func (s *transactions) epochOf(x *transaction) int32 {
 // the topic, the coordinator goes on without it.
 func (s *transactions) store(x *transaction, now int64) {
 	v := x.m.Value()
+	if (*s.b.features.Load())[transactionVersion] == 0 {
+		v.Version = 0 // without what KIP-890 added
+	}
 	s.write(x, v.AppendTo(nil), now)
 }
 

@@ -65,7 +65,7 @@ var brokerDocs = map[string]string{
 	"group.consumer.max.size":                   "The most members that a consumer group of KIP-848 may have.",
 	"group.consumer.migration.policy":           "Whether groups with members may change between the classic protocol and KIP-848's.",
 	"group.consumer.session.timeout.ms":         "A member of a consumer group of KIP-848 that sends no heartbeat for this long is removed.",
-	"group.coordinator.rebalance.protocols":     "Which group protocols are served: without consumer or streams, the requests of those are refused.",
+	"group.coordinator.rebalance.protocols":     "Which group protocols are served: without consumer, ConsumerGroupHeartbeat is refused, without streams, StreamsGroupHeartbeat.",
 	"group.initial.rebalance.delay.ms":          "How long a new, empty consumer group waits for more members before its first rebalance.",
 	"group.max.session.timeout.ms":              "The longest session.timeout.ms that a consumer may ask for.",
 	"group.max.size":                            "The most members that a consumer group may have.",

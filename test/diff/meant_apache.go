@@ -44,6 +44,9 @@ var apacheTable = []meant{
 	{path: "*Configs[group.streams.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: streamsDefaults},
 	{path: "*Configs[group.streams.initial.rebalance.delay.ms]*", ref: `"3000"`, sub: `"0"`, why: streamsDefaults},
 	{script: "streams group topics that are made", path: "*", why: "internal topics of a streams group"},
+	{path: "*Configs[group.share.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "defaults for one broker in memory"},
+
+	{path: "HeartbeatIntervalMillis", ref: "5000", sub: "100", why: "heartbeat interval of a member that waits for others to give up partitions"},
 
 	{script: "frames", step: "a TLS hello", path: answered, ref: "closed", sub: errStrange.Error(), why: "HTTP and TLS on the Kafka port"},
 }
