@@ -111,13 +111,18 @@ func TestSaramaWaitsInABubble(t *testing.T) {
 		c := saramaConfig(b)
 		c.Producer.Retry.Backoff, c.Producer.Retry.Max = time.Minute, 5
 		b.Inject(fault.Fail(kmsg.Produce, kerr.NotLeaderForPartition).Times(3))
-		producer, err := sarama.NewSyncProducer([]string{b.Addr()}, c)
+		// A SyncProducer would put channels of the bubble into a pool of the
+		// whole process.
+		producer, err := sarama.NewAsyncProducer([]string{b.Addr()}, c)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer producer.Close()
 		before := time.Now()
-		if _, _, err := producer.SendMessage(&sarama.ProducerMessage{Topic: "orders", Value: sarama.StringEncoder("tea")}); err != nil {
+		producer.Input() <- &sarama.ProducerMessage{Topic: "orders", Value: sarama.StringEncoder("tea")}
+		select {
+		case <-producer.Successes():
+		case err := <-producer.Errors():
 			t.Fatal(err)
 		}
 		if took := time.Since(before); took < 3*time.Minute || b.Topic("orders").Len() != 1 {

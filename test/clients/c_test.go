@@ -61,8 +61,19 @@ func c(t *testing.T) []string {
 func TestTheExamplesForConfluentKafkaGoRun(t *testing.T) {
 	t.Parallel()
 	harness.NeedTool(t, "cc", "gcc")
-	cmd := exec.CommandContext(t.Context(), "go", "test", "-count=1", "-timeout=5m", "./...")
-	cmd.Dir = filepath.Join(harness.Root(), "examples", "confluent")
+	// It must not have to be tidied after each change of minibroker's go.mod.
+	dir, modfile := filepath.Join(harness.Root(), "examples", "confluent"), filepath.Join(t.TempDir(), "go.mod")
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(filepath.Dir(modfile), name), text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "test", "-mod=mod", "-modfile="+modfile, "-count=1", "-timeout=5m", "./...")
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("go test: %v\n%s", err, out)

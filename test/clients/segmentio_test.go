@@ -3,6 +3,7 @@ package clients_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,9 +71,9 @@ func testSegmentio(t *testing.T, bootstrap string) {
 func testSegmentioGroup(t *testing.T, bootstrap, topic string) {
 	t.Helper()
 	ctx := timeout(t)
-	join := func() *kafka.ConsumerGroup {
+	join := func(dialer *kafka.Dialer) *kafka.ConsumerGroup {
 		g, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{ID: topic + "-members", Brokers: []string{bootstrap}, Topics: []string{topic + "-shared"},
-			HeartbeatInterval: 100 * time.Millisecond, JoinGroupBackoff: 100 * time.Millisecond})
+			HeartbeatInterval: 100 * time.Millisecond, SessionTimeout: 6 * time.Second, JoinGroupBackoff: 100 * time.Millisecond, Dialer: dialer})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,9 +92,9 @@ func testSegmentioGroup(t *testing.T, bootstrap, topic string) {
 			}
 		}
 	}
-	first := join()
+	first := join(kafka.DefaultDialer)
 	await(first, 4)
-	second := join()
+	second := join(kafka.DefaultDialer)
 	done := make(chan struct{})
 	go func() { defer close(done); await(second, 2) }()
 	await(first, 2)
@@ -102,6 +103,20 @@ func testSegmentioGroup(t *testing.T, bootstrap, topic string) {
 		t.Error(err)
 	}
 	await(first, 4)
+
+	// A third is cut off: its partitions are given away when its session is over.
+	var network cutNetwork
+	third := join(&kafka.Dialer{DialFunc: network.dial})
+	done = make(chan struct{})
+	go func() { defer close(done); await(third, 2) }()
+	await(first, 2)
+	<-done
+	at := time.Now()
+	network.cut()
+	await(first, 4)
+	if took := time.Since(at); took < 3*time.Second {
+		t.Errorf("the dead member's partitions were given away after %v", took)
+	}
 }
 
 func testSegmentioAdmin(t *testing.T, bootstrap, topic string) {
@@ -133,6 +148,32 @@ func testSegmentioAdmin(t *testing.T, bootstrap, topic string) {
 	configs, err := c.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: []kafka.DescribeConfigRequestResource{{ResourceType: kafka.ResourceTypeTopic, ResourceName: name, ConfigNames: []string{"retention.ms"}}}})
 	if err != nil || len(configs.Resources) != 1 || len(configs.Resources[0].ConfigEntries) != 1 || configs.Resources[0].ConfigEntries[0].ConfigValue != "123456789" {
 		t.Errorf("the configs are %+v (%v)", configs, err)
+	}
+	if r, err := c.IncrementalAlterConfigs(ctx, &kafka.IncrementalAlterConfigsRequest{Resources: []kafka.IncrementalAlterConfigsRequestResource{{ResourceType: kafka.ResourceTypeTopic, ResourceName: name,
+		Configs: []kafka.IncrementalAlterConfigsRequestConfig{{Name: "retention.ms", Value: "54321", ConfigOperation: kafka.ConfigOperationSet}}}}}); err != nil || r.Resources[0].Error != nil {
+		t.Errorf("alter the configs: %+v, %v", r, err)
+	}
+	if r, err := c.ListGroups(ctx, &kafka.ListGroupsRequest{}); err != nil || !slices.ContainsFunc(r.Groups, func(g kafka.ListGroupsResponseGroup) bool { return g.GroupID == topic+"-members" }) {
+		t.Errorf("the groups are %+v (%v)", r, err)
+	}
+	if r, err := c.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: topic + "-group", Topics: map[string][]int{topic: {0}}}); err != nil || r.Topics[topic][0].CommittedOffset != 50 {
+		t.Errorf("the group's offsets are %+v (%v)", r, err)
+	}
+	// kafka-go's writers know no transactions; its client sends the requests.
+	begun, err := c.InitProducerID(ctx, &kafka.InitProducerIDRequest{TransactionalID: name, TransactionTimeoutMs: 60000})
+	if err != nil || begun.Error != nil {
+		t.Fatalf("begin a transaction: %+v, %v", begun, err)
+	}
+	added, err := c.AddPartitionsToTxn(ctx, &kafka.AddPartitionsToTxnRequest{TransactionalID: name, ProducerID: begun.Producer.ProducerID, ProducerEpoch: begun.Producer.ProducerEpoch,
+		Topics: map[string][]kafka.AddPartitionToTxn{name: {{Partition: 0}}}})
+	if err != nil || added.Topics[name][0].Error != nil {
+		t.Errorf("add a partition to the transaction: %+v, %v", added, err)
+	}
+	for _, want := range []error{nil, kafka.InvalidTransactionState} { // committed, and then it is too late to abort
+		r, err := c.EndTxn(ctx, &kafka.EndTxnRequest{TransactionalID: name, ProducerID: begun.Producer.ProducerID, ProducerEpoch: begun.Producer.ProducerEpoch, Committed: want == nil})
+		if err != nil || !errors.Is(r.Error, want) {
+			t.Errorf("end the transaction: %+v, %v, want %v", r, err, want)
+		}
 	}
 	offsets, err := c.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: {kafka.FirstOffsetOf(0), kafka.LastOffsetOf(0), kafka.TimeOffsetOf(0, time.UnixMilli(1600000000005))}}})
 	if err != nil || len(offsets.Topics[topic]) != 1 {
