@@ -173,11 +173,10 @@ func (c client) test(t *testing.T, bootstrap string) {
 	if c.slow || c.jvm {
 		slow(t)
 	}
-	if c.jvm {
-		jvms <- struct{}{}
-		defer func() { <-jvms }()
-	}
 	command := c.command(t)
+	if c.jvm {
+		takeJVM(t)
+	}
 	topic := topicOf(t)
 	prepare(t, bootstrap, topic)
 	cmd := exec.CommandContext(timeout(t), command[0], append(command[1:], "--bootstrap", bootstrap, "--topic", topic)...)

@@ -29,7 +29,7 @@ func connectJars(t *testing.T) string {
 // testConnect has a distributed worker of Kafka Connect carry the lines of a file to a topic, in transactions, and from
 // there to another file. It is stopped on the way and started again: each line must arrive once.
 func testConnect(t *testing.T, bootstrap string) {
-	takeJVM(t)
+	slow(t)
 	topic, dir := topicOf(t), t.TempDir()
 	port := freePort(t)
 	properties := filepath.Join(dir, "worker.properties")
@@ -55,6 +55,7 @@ listeners=http://127.0.0.1:`+port+"\n", "TOPIC", topic), "BOOTSTRAP", bootstrap)
 	source, sink := filepath.Join(dir, "source.txt"), filepath.Join(dir, "sink.txt")
 	want := appendLines(t, source, nil, 0, 500)
 
+	takeJVM(t)
 	worker := launch(t, command...)
 	connect.await(worker, "/connectors", func(string) bool { return true })
 	connect.put("/connectors/"+topic+"-source/config", map[string]string{"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": "1", "file": source, "topic": topic})

@@ -17,7 +17,7 @@ import (
 // testMirror has MirrorMaker 2 copy a topic, its configs and a group's offsets from one broker to another, be stopped,
 // and go on.
 func testMirror(t *testing.T) {
-	takeJVM(t)
+	slow(t)
 	source, target := harness.Start(t, harness.Options{}), harness.Start(t, harness.Options{})
 	warm(t, source.Bootstrap)
 	warm(t, target.Bootstrap)
@@ -58,6 +58,7 @@ sync.topic.acls.enabled=false
 	m.write(100)
 	m.commit(50)
 
+	takeJVM(t)
 	mirror := launch(t, command...)
 	mirror.until(t, func() bool {
 		d, err := to.ListTopics(t.Context(), "source.orders")

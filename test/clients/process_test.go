@@ -107,7 +107,6 @@ func finish(t *testing.T, limit time.Duration, command ...string) string {
 // takeJVM waits until another JVM may run, and gives its place back when the test ends.
 func takeJVM(t *testing.T) {
 	t.Helper()
-	slow(t)
 	select {
 	case jvms <- struct{}{}:
 		t.Cleanup(func() { <-jvms })

@@ -22,13 +22,14 @@ const sparkPatience = 10 * time.Minute
 
 // testSpark has Spark read what franz-go wrote, in batches and as streams, and write.
 func testSpark(t *testing.T, bootstrap, version, scala string) {
-	takeJVM(t)
+	slow(t)
 	harness.NeedTool(t, "java", "default-jdk-headless")
 	env := venv.Make(t, venv.Find(t, sparkPython(version)), venv.Venv{}, "pyspark=="+version)
 	found, err := filepath.Glob(filepath.Join(jars(t, "org.apache.spark:spark-sql-kafka-0-10_"+scala+":"+version), "*.jar"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	takeJVM(t)
 	topic := topicOf(t)
 	fillForSpark(t, bootstrap, topic)
 	out := finish(t, sparkPatience, env.Python, "spark.py", "--bootstrap", bootstrap, "--topic", topic, "--dir", t.TempDir(), "--jars", strings.Join(found, ","))

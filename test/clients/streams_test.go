@@ -19,7 +19,7 @@ var streams = []struct{ version, guarantee string }{
 
 // testStreams has a word count killed in the middle of its work and started again: each word must be counted once.
 func testStreams(t *testing.T, bootstrap, version, guarantee string) {
-	takeJVM(t)
+	slow(t)
 	topic := topicOf(t)
 	jars := jars(t, "org.apache.kafka:kafka-streams:"+version, simpleLogger)
 	command := append(jvm(t, 256, "WordCount", compile(t, version, jars, "WordCount.java"), jars),
@@ -33,6 +33,7 @@ func testStreams(t *testing.T, bootstrap, version, guarantee string) {
 	counts := countsOf{t: t, want: map[string]int{}, got: map[string]int{}, random: rand.New(rand.NewPCG(4, 447))}
 	counts.reader = kgoClient(t, bootstrap, kgo.ConsumeTopics(topic+"-out"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 
+	takeJVM(t)
 	first := launch(t, command...)
 	counts.write(cl, 1000)
 	counts.await(first, 200) // it works, and has more to do

@@ -16,7 +16,7 @@ var streamsGroups = []string{"4.3.1"}
 // testStreamsGroup has two instances of a word count share the work, each with copies of the other's state, and stops
 // the first: the second must go on counting from its copies, and count each word once.
 func testStreamsGroup(t *testing.T, bootstrap, version string) {
-	takeJVM(t)
+	slow(t)
 	topic := topicOf(t)
 	jars := jars(t, "org.apache.kafka:kafka-streams:"+version, simpleLogger)
 	instance := func() []string {
@@ -47,6 +47,7 @@ func testStreamsGroup(t *testing.T, bootstrap, version string) {
 			return fmt.Sprintf("the group is %+v, want %+v", describeStreams(t, cl, topic), want)
 		})
 	}
+	takeJVM(t)
 	first := launch(t, instance()...)
 	counts.write(cl, 300)
 	counts.await(first, counts.total)
