@@ -189,7 +189,7 @@ func (c *caller) note(method, path string) { c.used[operation(method, path).id] 
 
 func (c *caller) client(opts ...kgo.Opt) *kgo.Client {
 	c.t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.b.Bootstrap())}, opts...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(c.b.Bootstrap(), ",")...)}, opts...)...)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestTheDocumentAndTheHandlersHaveTheSameOperations(t *testing.T) {
 }
 
 func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
-	c := newCaller(t)
+	c := newCaller(t, broker.WithBrokers(3))
 	if h := c.call("GET", "/health", "", 200); h["bootstrap"] != c.b.Bootstrap() {
 		t.Errorf("health is %v", h)
 	}
@@ -338,6 +338,26 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.call("DELETE", path, "", 204)
+
+	// Logical brokers.
+	if list := c.call("GET", "/brokers", "", 200)["brokers"].([]any); len(list) != 3 {
+		t.Errorf("there are %d brokers", len(list))
+	}
+	c.call("PUT", "/topics/orders/partitions/0/leader", `{"broker":2}`, 200)
+	if leader := c.b.Topic("orders").Partitions()[0].Leader; leader != 2 {
+		t.Errorf("broker %d leads", leader)
+	}
+	c.call("PUT", "/groups/billing/coordinator", `{"broker":3}`, 204)
+	if id := c.b.Coordinator("billing"); id != 3 {
+		t.Errorf("broker %d coordinates", id)
+	}
+	c.call("PUT", "/brokers/2/lag", `{"lag":"2s"}`, 200)
+	if b := c.call("POST", "/brokers/3/stop", "", 200); b["running"] != false {
+		t.Errorf("the stopped broker is %v", b)
+	}
+	c.call("PUT", "/groups/billing/coordinator", `{"broker":3}`, 409)
+	c.call("POST", "/brokers/3/start", "", 200)
+	c.call("POST", "/brokers/9/stop", "", 404)
 
 	// State.
 	c.call("PUT", "/snapshots/full", "", 204)

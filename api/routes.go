@@ -14,6 +14,13 @@ func init() {
 		{method: "GET", path: "/openapi.json", id: "getOpenAPI", tag: "broker", summary: "This document", status: 200, answer: map[string]any{}, handle: getOpenAPI},
 		{method: "GET", path: "/clients", id: "listClients", tag: "broker", summary: "Who is connected", status: 200, answer: ClientList{}, handle: listClients},
 
+		{method: "GET", path: "/brokers", id: "listBrokers", tag: "brokers", summary: "The logical brokers", status: 200, answer: BrokerList{}, handle: listBrokers},
+		{method: "POST", path: "/brokers/{id}/stop", id: "stopBroker", tag: "brokers", summary: "Stop a logical broker", status: 200, answer: Broker{}, handle: onBroker(stopBroker)},
+		{method: "POST", path: "/brokers/{id}/start", id: "startBroker", tag: "brokers", summary: "Start a stopped broker again", status: 200, answer: Broker{}, handle: onBroker(startBroker)},
+		{method: "PUT", path: "/brokers/{id}/lag", id: "setFollowerLag", tag: "brokers", summary: "Hold a broker's followers up", body: Lag{}, status: 200, answer: Broker{}, handle: onBroker(setLag)},
+		{method: "PUT", path: "/topics/{topic}/partitions/{partition}/leader", id: "moveLeader", tag: "brokers", summary: "Make a broker the leader of a partition", body: Mover{}, status: 200, answer: Topic{}, handle: moveLeader},
+		{method: "PUT", path: "/groups/{group}/coordinator", id: "moveCoordinator", tag: "brokers", summary: "Make a broker the coordinator of a group, and of those that share its partition", body: Mover{}, status: 204, handle: moveCoordinator},
+
 		{method: "GET", path: "/topics", id: "listTopics", tag: "topics", summary: "All topics", status: 200, answer: TopicList{}, handle: listTopics,
 			params: []param{{name: "internal", kind: "boolean", doc: "with the broker's own topics.", values: []string{"true", "false"}}}},
 		{method: "POST", path: "/topics", id: "createTopic", tag: "topics", summary: "Make a topic", body: NewTopic{}, status: 201, answer: Topic{}, handle: createTopic},
@@ -79,6 +86,6 @@ func init() {
 }
 
 // tags are the groups of operations, in the document's order.
-var tags = []string{"broker", "topics", "records", "groups", "faults", "state", "transcript"}
+var tags = []string{"broker", "brokers", "topics", "records", "groups", "faults", "state", "transcript"}
 
 func getOpenAPI(*API, *http.Request) (any, error) { return Document(), nil }

@@ -26,10 +26,11 @@ func (b *Broker) Request(_ context.Context, req kmsg.Request) (kmsg.Response, er
 		return nil, fmt.Errorf("there is no API with key %d", req.Key())
 	}
 	req.SetVersion(api.Max)
+	n := b.nodeFor(req)
 	nc, other := memnet.Pipe("inside", "inside")
 	defer nc.Close()
 	defer other.Close()
-	c := &conn{broker: b, node: b.node, nc: nc, peer: newPeer(nc, nil), in: bufio.NewReaderSize(nc, 16), out: answerWriter{w: nc}, clientID: insideClient}
+	c := &conn{broker: b, node: n, nc: nc, peer: newPeer(n, nc, nil), in: bufio.NewReaderSize(nc, 16), out: answerWriter{w: nc}, clientID: insideClient}
 	resp, err := handlers[api.Key](b, &request{conn: c, key: api.Key, version: api.Max, body: req})
 	if s, ok := resp.(spliced); ok {
 		resp = s.model()
@@ -38,6 +39,27 @@ func (b *Broker) Request(_ context.Context, req kmsg.Request) (kmsg.Response, er
 		err = fmt.Errorf("%s has no answer", api.Name)
 	}
 	return resp, err
+}
+
+// nodeFor is the logical broker that a request has to go to: a group's
+// coordinator, or any that runs.
+func (b *Broker) nodeFor(req kmsg.Request) *node {
+	group := ""
+	switch req := req.(type) {
+	case *kmsg.OffsetCommitRequest:
+		group = req.Group
+	case *kmsg.DeleteGroupsRequest:
+		if len(req.Groups) > 0 {
+			group = req.Groups[0]
+		}
+	}
+	if n := b.nodeByID(b.Coordinator(group)); n != nil {
+		return n
+	}
+	if live := b.image.Load().live; len(live) > 0 {
+		return live[0]
+	}
+	return b.nodes[0]
 }
 
 // insideClient is the client id of requests from inside.

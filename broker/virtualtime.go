@@ -53,18 +53,18 @@ func (b *Broker) Advance(d time.Duration) {
 	c.Advance(d)
 }
 
-// Virtual says whether the broker has a virtual clock, which moves only when
-// [Broker.Advance] is called.
+// Virtual says whether [Broker.Advance] can move the broker's clock: it is
+// virtual or movable.
 func (b *Broker) Virtual() bool {
-	_, ok := b.clock.(*VirtualClock)
+	_, ok := b.clock.(interface{ Advance(time.Duration) })
 	return ok
 }
 
-// NextDeadline is when the next thing on a virtual clock falls due; false if
-// nothing does, or the clock is not virtual.
+// NextDeadline is when the next thing on a virtual or movable clock falls due;
+// false if nothing does, or the clock is another.
 func (b *Broker) NextDeadline() (time.Time, bool) {
-	if v, ok := b.clock.(*VirtualClock); ok {
-		return v.Next()
+	if c, ok := b.clock.(interface{ Next() (time.Time, bool) }); ok {
+		return c.Next()
 	}
 	return time.Time{}, false
 }

@@ -39,6 +39,9 @@ func (m *Movable) Advance(d time.Duration) {
 	m.run()
 }
 
+// Next returns when the earliest pending function falls due.
+func (m *Movable) Next() (time.Time, bool) { return m.timers.Next() }
+
 // run does what is due by now.
 func (m *Movable) run() {
 	m.timers.advanceTo(m.Now())
