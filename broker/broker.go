@@ -82,7 +82,7 @@ type TB interface {
 // ends. What New would return as an error fails the test.
 func Start(t TB, opts ...Option) *Broker {
 	t.Helper()
-	b, err := New(append([]Option{WithPort(0), withTranscript}, opts...)...)
+	b, err := New(append([]Option{WithPort(0), WithTranscript(transcriptLines)}, opts...)...)
 	if err != nil {
 		t.Fatalf("broker.Start: %v", err)
 		return nil
@@ -130,9 +130,7 @@ func New(opts ...Option) (*Broker, error) {
 	for _, f := range o.observers {
 		b.Observe(f)
 	}
-	if o.transcript {
-		b.transcript = new(transcript)
-	}
+	b.transcript = newTranscript(o.transcript)
 	b.clusterID = b.random.clusterID()
 	b.config.Store(cfg)
 	b.image.Store(newImage(nodes))

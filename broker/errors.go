@@ -14,6 +14,9 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.message }
 
+// Unwrap is the error's *kerr.Error, for programs that the broker is in.
+func (e *apiError) Unwrap() error { return kerr.ErrorForCode(e.code) }
+
 // fail makes an apiError with a text of our own.
 func fail(e *kerr.Error, format string, args ...any) *apiError {
 	return &apiError{code: e.Code, message: fmt.Sprintf(format, args...)}

@@ -20,6 +20,7 @@ import (
 
 type faults struct {
 	mu    sync.Mutex
+	last  int                         // id that was given
 	inUse atomic.Pointer[faultsInUse] // nil: none
 }
 
@@ -35,6 +36,7 @@ var errDropped = errors.New("a fault drops the connection")
 type Injected struct {
 	b     *Broker
 	fault fault.Fault
+	id    int
 
 	mu       sync.Mutex
 	seen     int // requests that matched
@@ -49,7 +51,11 @@ type Injected struct {
 // is Optional.
 func (b *Broker) Inject(f fault.Fault) *Injected {
 	in := &Injected{b: b, fault: f, released: make(chan struct{})}
-	b.faults.change(func(u *faultsInUse) { u.faults = append(u.faults, in) })
+	b.faults.change(func(u *faultsInUse) {
+		b.faults.last++
+		in.id = b.faults.last
+		u.faults = append(u.faults, in)
+	})
 	return in
 }
 
@@ -60,6 +66,9 @@ func (b *Broker) Faults() []*Injected {
 	}
 	return nil
 }
+
+// ID is the fault's number: no other of the broker has it.
+func (in *Injected) ID() int { return in.id }
 
 // Fault is what was injected.
 func (in *Injected) Fault() fault.Fault { return in.fault }
@@ -79,6 +88,13 @@ func (in *Injected) WaitForHits(ctx context.Context, n int) error {
 		return fmt.Errorf("%w (it happened %d times)", err, in.Hits())
 	}
 	return nil
+}
+
+// Released says whether Release was called.
+func (in *Injected) Released() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.open
 }
 
 // Release opens the gate of a Hold: requests that it keeps are handled, and

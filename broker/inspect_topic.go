@@ -129,32 +129,82 @@ func (t Topic) Len() (n int) {
 	return n
 }
 
+// Read returns up to most records of a partition from an offset on, as Records
+// does, and the offset to go on from. It is empty where there is no such
+// partition.
+func (t Topic) Read(partition int32, from int64, most int) (records []Record, next int64) {
+	all := t.partitions()
+	if partition < 0 || int(partition) >= len(all) {
+		return nil, from
+	}
+	p := all[partition]
+	from = max(from, p.log.StartOffset())
+	end := p.highWatermark.Load()
+	for next = from; next < end && len(records) < most; {
+		before := next
+		for batch := range p.log.Batches(next, end) {
+			records = p.decode(records, batch, next, most)
+			next = batch.LastOffset() + 1
+			if len(records) >= most {
+				break
+			}
+		}
+		if next == before {
+			break // a gap up to the end
+		}
+	}
+	if len(records) == most && most > 0 {
+		next = records[most-1].Offset + 1
+	}
+	return records, max(from, min(next, end))
+}
+
+// OffsetAt is the offset of a partition's first record that is at least as new
+// as at, or the high watermark if there is none; -1 if there is no such
+// partition.
+func (t Topic) OffsetAt(partition int32, at time.Time) int64 {
+	all := t.partitions()
+	if partition < 0 || int(partition) >= len(all) {
+		return -1
+	}
+	if offset, _, _, ok := all[partition].log.OffsetForTimestamp(at.UnixMilli()); ok {
+		return offset
+	}
+	return all[partition].highWatermark.Load()
+}
+
 // records appends p's records to all.
 func (p *partition) records(all []Record) []Record {
-	var buf record.Buffer
-	buf.Max = math.MaxInt32
 	start := p.log.StartOffset()
 	for batch := range p.log.Batches(start, p.highWatermark.Load()) {
-		if batch.Attributes().Control() {
+		all = p.decode(all, batch, start, math.MaxInt)
+	}
+	return all
+}
+
+// decode appends a batch's records from an offset on to all, until it has most.
+func (p *partition) decode(all []Record, batch record.Batch, from int64, most int) []Record {
+	if batch.Attributes().Control() {
+		return all
+	}
+	var buf record.Buffer
+	buf.Max = math.MaxInt32
+	for r, err := range batch.Records(&buf) {
+		if err != nil || len(all) == most {
+			break // the log has no batch that it did not check
+		}
+		if r.Offset < from {
 			continue
 		}
-		for r, err := range batch.Records(&buf) {
-			if err != nil {
-				break // the log has no batch that it did not check
-			}
-			if r.Offset < start {
-				continue
-			}
-			mine := Record{
-				Topic: p.topicName, Partition: p.index, Offset: r.Offset, Timestamp: time.UnixMilli(r.Timestamp),
-				Key: slices.Clone(r.Key), Value: slices.Clone(r.Value),
-				ProducerID: batch.ProducerID(), ProducerEpoch: batch.ProducerEpoch(), Transactional: batch.Attributes().Transactional(),
-			}
-			for _, h := range r.Headers {
-				mine.Headers = append(mine.Headers, Header{h.Key, slices.Clone(h.Value)})
-			}
-			all = append(all, mine)
+		mine := Record{
+			Topic: p.topicName, Partition: p.index, Offset: r.Offset, Timestamp: time.UnixMilli(r.Timestamp),
+			Key: slices.Clone(r.Key), Value: slices.Clone(r.Value),
+			ProducerID: batch.ProducerID(), ProducerEpoch: batch.ProducerEpoch(), Transactional: batch.Attributes().Transactional(),
 		}
+		for _, h := range r.Headers {
+			mine.Headers = append(mine.Headers, Header{h.Key, slices.Clone(h.Value)})
+		}
+		all = append(all, mine)
 	}
 	return all
 }
@@ -176,12 +226,23 @@ func (t Topic) WaitForRecords(ctx context.Context, n int) error {
 // topic's configs refuse. Nothing is stored for the partitions that come after
 // the failing one, in order of their first record.
 func (b *Broker) Produce(topicName string, records ...Record) error {
+	_, err := b.Append(topicName, records...)
+	return err
+}
+
+// Append is Produce, and returns the offset of each record in the order given;
+// -1 for what was not stored.
+func (b *Broker) Append(topicName string, records ...Record) (offsets []int64, err error) {
+	offsets = make([]int64, len(records))
+	for i := range offsets {
+		offsets[i] = -1
+	}
 	t := b.image.Load().topic(topicName)
 	if t == nil {
-		var err *apiError
-		if t, err = b.createTopic(newTopic{name: topicName, partitions: -1, replicas: -1}); err != nil {
+		var refused *apiError
+		if t, refused = b.createTopic(newTopic{name: topicName, partitions: -1, replicas: -1}); refused != nil {
 			if t = b.image.Load().topic(topicName); t == nil {
-				return fmt.Errorf("produce to topic %q: %w", topicName, err)
+				return offsets, fmt.Errorf("produce to topic %q: %w", topicName, refused)
 			}
 		}
 	}
@@ -190,7 +251,7 @@ func (b *Broker) Produce(topicName string, records ...Record) error {
 	batches := make(map[int32]*record.Builder)
 	for _, r := range records {
 		if t.partition(r.Partition) == nil {
-			return fmt.Errorf("produce to topic %q: there is no partition %d, it has %d", topicName, r.Partition, len(t.partitions))
+			return offsets, fmt.Errorf("produce to topic %q: there is no partition %d, it has %d", topicName, r.Partition, len(t.partitions))
 		}
 		builder := batches[r.Partition]
 		if builder == nil {
@@ -208,31 +269,39 @@ func (b *Broker) Produce(topicName string, records ...Record) error {
 		builder.Add(raw)
 	}
 	for _, index := range order {
+		var base int64
 		raw, err := batches[index].Build(nil)
 		if err == nil {
-			err = b.produceBatch(t.partition(index), raw, now)
+			base, err = b.produceBatch(t.partition(index), raw, now)
 		}
 		if err != nil {
-			return fmt.Errorf("produce to partition %d of topic %q: %w", index, topicName, err)
+			return offsets, fmt.Errorf("produce to partition %d of topic %q: %w", index, topicName, err)
+		}
+		for i := range records {
+			if records[i].Partition == index {
+				offsets[i] = base
+				base++
+			}
 		}
 	}
-	return nil
+	return offsets, nil
 }
 
 // produceBatch appends one batch under the topic's limits.
-func (b *Broker) produceBatch(p *partition, raw record.Batch, now int64) error {
+func (b *Broker) produceBatch(p *partition, raw record.Batch, now int64) (base int64, err error) {
 	s := p.settings.Load()
 	limits := s.limits
 	limits.Partition, limits.Now = p.index, now
 	batch, rejected := record.Validate(raw, &limits)
 	if rejected != nil {
-		return rejected
+		return 0, &apiError{rejected.Code, rejected.Reason}
 	}
 	if len(batch) > s.log.SegmentBytes {
-		return kerr.RecordListTooLarge
+		return 0, kerr.RecordListTooLarge
 	}
-	if _, err := b.append(p, batch, now); err != nil {
-		return err
+	a, failed := b.append(p, batch, now)
+	if failed != nil {
+		return 0, failed
 	}
-	return nil
+	return a.base, nil
 }

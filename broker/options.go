@@ -19,7 +19,7 @@ type options struct {
 	brokers   int
 	racks     []string
 
-	transcript bool // keep the newest requests
+	transcript int // how many requests to remember
 	topics     []TopicSpec
 	fixtures   []fixtureFile
 	configs    map[string]string

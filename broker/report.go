@@ -31,6 +31,3 @@ func (b *Broker) reportMissed() {
 		t.Errorf("a fault never happened: %s", f)
 	}
 }
-
-// withTranscript makes the broker remember its newest requests.
-func withTranscript(o *options) { o.transcript = true }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -16,52 +17,113 @@ import (
 )
 
 // This file owns the transcript: the newest requests with their outcomes, one
-// readable line each, for a test that failed. It is kept only on brokers that
-// Start has started.
+// readable line each, for a test that failed, and for who follows them.
 
-// transcriptLines is how many requests are remembered.
+// transcriptLines is how many requests brokers of tests remember.
 const transcriptLines = 50
+
+// WithTranscript makes the broker remember the newest n requests; 0 for none.
+// Brokers that [Start] has started remember 50, others none.
+func WithTranscript(n int) Option { return func(o *options) { o.transcript = n } }
 
 // transcript is a ring of the newest requests.
 type transcript struct {
 	mu    sync.Mutex
-	lines [transcriptLines]transcriptLine
-	total int
+	lines []TranscriptLine
+	total uint64
+	news  changes
 }
 
-type transcriptLine struct {
-	client       string
-	connection   uint64
-	key, version int16
-	outcome      string
-	answered     time.Time
-	took         time.Duration
+func newTranscript(n int) *transcript {
+	if n <= 0 {
+		return nil
+	}
+	return &transcript{lines: make([]TranscriptLine, n)}
 }
 
-// String is the line without the time.
-func (l *transcriptLine) String() string {
-	return fmt.Sprintf("%s #%d %s v%d: %s (%v)", l.client, l.connection, protocol.APIFor(l.key).Name, l.version, l.outcome, l.took)
+// TranscriptLine is a request that was answered, or that never will be.
+type TranscriptLine struct {
+	Number     uint64 // counts up from 1
+	Connection uint64
+	ClientID   string
+	Software   string // as the client calls itself (KIP-511); else empty
+	API        string
+	Version    int16
+	Outcome    string // for which topic, partition or group, and what became of it
+	Answered   time.Time
+	Took       time.Duration
+}
+
+// String is the line as Transcript has it.
+func (l TranscriptLine) String() string {
+	client := strconv.Quote(l.ClientID)
+	if l.Software != "" {
+		client = l.Software + " " + client
+	}
+	return fmt.Sprintf("%s %s #%d %s v%d: %s (%v)", l.Answered.Format("15:04:05.000"), client, l.Connection, l.API, l.Version, l.Outcome, l.Took)
 }
 
 // Transcript returns the newest requests with their outcomes, oldest first, one
 // line each: when it was answered on the broker's clock, client, connection,
 // API and version, what became of it for which topic, partition or group, and
-// how long it took. It is kept by brokers that [Start] has started; on others
-// it is empty.
+// how long it took. It is kept by brokers that [Start] has started, and with
+// [WithTranscript]; on others it is empty.
 func (b *Broker) Transcript() []string {
+	var lines []string
+	for _, l := range b.TranscriptAfter(0) {
+		lines = append(lines, l.String())
+	}
+	return lines
+}
+
+// TranscriptAfter returns what the transcript has behind the line with this
+// number, oldest first.
+func (b *Broker) TranscriptAfter(number uint64) (lines []TranscriptLine) {
 	t := b.transcript
 	if t == nil {
 		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var lines []string
-	for i := max(0, t.total-transcriptLines); i < t.total; i++ {
-		l := &t.lines[i%transcriptLines]
-		lines = append(lines, l.answered.Format("15:04:05.000 ")+l.String())
+	size := uint64(len(t.lines))
+	for i := max(number, t.total-min(t.total, size)); i < t.total; i++ {
+		lines = append(lines, t.lines[i%size])
 	}
 	return lines
 }
+
+// KeepsTranscript says whether there is a transcript.
+func (b *Broker) KeepsTranscript() bool { return b.transcript != nil }
+
+// FollowTranscript calls f for each line behind the one with this number, as
+// they come, until ctx ends, the broker closes, or f returns an error. Lines
+// that fell out of the transcript before f could be called are skipped.
+func (b *Broker) FollowTranscript(ctx context.Context, number uint64, f func(TranscriptLine) error) error {
+	t := b.transcript
+	if t == nil {
+		return errNoTranscript
+	}
+	t.news.waiting.Add(1)
+	defer t.news.waiting.Add(-1)
+	for {
+		changed := t.news.following() // before looking, so that no line is missed
+		for _, l := range b.TranscriptAfter(number) {
+			if err := f(l); err != nil {
+				return err
+			}
+			number = l.Number
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-b.closing:
+			return errClosing
+		}
+	}
+}
+
+var errNoTranscript = errors.New("the broker keeps no transcript: start it with WithTranscript")
 
 // began is the time at which a request comes into work; zero if nobody keeps it.
 func (t *transcript) began(r *request) (at time.Time) {
@@ -76,18 +138,17 @@ func (t *transcript) add(r *request, began time.Time, resp kmsg.Response, err er
 	if t == nil {
 		return
 	}
-	l := transcriptLine{
-		client: strconv.Quote(r.clientID), connection: r.id, key: r.key, version: r.version,
-		outcome: outcome(r.broker, r.body, resp, err), answered: r.broker.clock.Now(),
+	l := TranscriptLine{
+		ClientID: r.clientID, Software: r.softwareName, Connection: r.id, API: protocol.APIFor(r.key).Name, Version: r.version,
+		Outcome: outcome(r.broker, r.body, resp, err), Answered: r.broker.clock.Now(),
 	}
-	if r.softwareName != "" {
-		l.client = r.softwareName + " " + l.client
-	}
-	l.took = l.answered.Sub(began)
+	l.Took = l.Answered.Sub(began)
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.lines[t.total%transcriptLines] = l
 	t.total++
+	l.Number = t.total
+	t.lines[(t.total-1)%uint64(len(t.lines))] = l
+	t.mu.Unlock()
+	t.news.happened()
 }
 
 // outcome says in a few words what a request was about and what came of it.

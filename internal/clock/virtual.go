@@ -33,9 +33,10 @@ func (v *Virtual) AfterFunc(d time.Duration, f func()) Timer {
 // function that falls due, in order of time and then of registration. While
 // one runs, the clock stands at its due time; what it registers within d runs
 // too. Functions registered with d <= 0 run at the next Advance, even of 0.
-func (v *Virtual) Advance(d time.Duration) {
+func (v *Virtual) Advance(d time.Duration) { v.advanceTo(v.Now().Add(d)) }
+
+func (v *Virtual) advanceTo(end time.Time) {
 	v.mu.Lock()
-	end := v.now.Add(d)
 	for len(v.pending) > 0 && !v.pending[0].due.After(end) {
 		t := heap.Pop(&v.pending).(*virtualTimer)
 		if t.due.After(v.now) {
@@ -80,9 +81,22 @@ func (t *virtualTimer) Reset(d time.Duration) bool {
 	v := t.clock
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	return t.set(v.now.Add(d))
+}
+
+// resetAt is Reset with the time at which f is to run.
+func (t *virtualTimer) resetAt(due time.Time) bool {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	return t.set(due)
+}
+
+// set needs the clock's mu.
+func (t *virtualTimer) set(due time.Time) bool {
+	v := t.clock
 	was := v.remove(t)
 	v.seq++
-	t.due, t.seq = v.now.Add(d), v.seq
+	t.due, t.seq = due, v.seq
 	heap.Push(&v.pending, t)
 	return was
 }

@@ -34,7 +34,8 @@ var mayImport = map[string][]string{
 	"broker":          {"broker/fault", "broker/fixture", "broker/share", "internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
 	"ui":              {"internal/listen", "broker", "broker/config", "broker/fault", "protocol", "internal/clock"},
 	"internal/dump":   {"broker/fixture"},
-	"cmd/minibroker":  {"ui", "broker", "broker/config", "internal/clock", "internal/dump"},
+	"api":             {"broker", "broker/fault", "broker/fixture", "protocol", "internal/dump"},
+	"cmd/minibroker":  {"api", "ui", "broker", "broker/config", "internal/clock", "internal/dump"},
 }
 
 // forbidden are functions whose use would tie the broker to the wall clock or
