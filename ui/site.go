@@ -137,6 +137,17 @@ func (s *site) pages() http.Handler {
 	get("/brokers/{id}", "broker", s.brokerConfig)
 	post("/brokers/{id}", "broker", s.brokerConfig, s.alterBroker)
 
+	get("/security", "security", s.security)
+	post("/security/users", "security", s.security, s.setUser)
+	post("/security/acls", "security", s.security, s.setACL)
+	post("/security/quotas", "security", s.security, s.setQuota)
+
+	post("/brokers/elect", "brokers", s.brokers, s.elect)
+	if s.broker != nil {
+		post("/brokers/{id}/stop", "brokers", s.brokers, s.stopBroker)
+		post("/brokers/{id}/start", "brokers", s.brokers, s.startBroker)
+	}
+
 	getInner("/wire", "wire", s.wirePage)
 	getInner("/wire/{id}", "exchange", s.exchange)
 	getInner("/doctor", "doctor", s.doctor)
