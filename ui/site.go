@@ -45,6 +45,7 @@ type site struct {
 // cluster that is not in this process. Its streams end with stop.
 func newSite(c *cluster, b *broker.Broker, metrics prometheus.Gatherer, o Options, stop context.Context) *site {
 	s := &site{cluster: c, broker: b, metrics: metrics, published: o.Published, now: clock.Real{}.Now, stop: stop}
+	c.inner = b
 	s.wire = wire{broker: b, stop: stop}
 	s.started = s.now()
 	if b != nil {
