@@ -133,6 +133,18 @@ func (s *site) topicRows(ctx context.Context, topics []kmsg.MetadataResponseTopi
 // that does not tell them has pages without them.
 func (s *site) sizes(ctx context.Context, partitions map[string][]int32) map[string]map[int32]int64 {
 	sizes := map[string]map[int32]int64{}
+	if s.broker != nil {
+		for topic, ps := range partitions {
+			all := s.broker.Topic(topic).Bytes()
+			sizes[topic] = make(map[int32]int64, len(ps))
+			for _, p := range ps {
+				if int(p) < len(all) {
+					sizes[topic][p] = all[p]
+				}
+			}
+		}
+		return sizes
+	}
 	if len(partitions) == 0 {
 		return sizes
 	}

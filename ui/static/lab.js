@@ -213,6 +213,7 @@ button.addEventListener("click", () => {
 });
 
 addEventListener("resize", schedule);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", schedule);
 frame(JSON.parse(texts.frame));
 const source = new EventSource(texts.feed);
 source.addEventListener("frame", (event) => {
