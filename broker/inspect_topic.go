@@ -96,6 +96,16 @@ func (t Topic) StartOffsets() []int64 {
 	return offsets
 }
 
+// Bytes returns the size of each partition's log, in bytes of record batches.
+func (t Topic) Bytes() []int64 {
+	parts := t.partitions()
+	all := make([]int64, len(parts))
+	for i, p := range parts {
+		all[i] = p.log.Size()
+	}
+	return all
+}
+
 // Records returns all records of the topic, decoded: partition by partition, in
 // order of their offsets. Control records, which end transactions, are left
 // out; records of open and aborted transactions are not. It is empty where

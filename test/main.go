@@ -29,6 +29,7 @@ var tools = []tool{
 	{"python3", "the Python clients", []string{"python3", "--version"}},
 	{"python3-venv", "the Python clients", []string{"python3", "-c", "import venv, ensurepip"}},
 	{"kcat", "kcat, the command-line client", []string{"kcat", "-V"}},
+	{"chromium", "the web UI in a browser", []string{"chromium", "--version"}},
 	{"iproute2", "network namespaces", []string{"ip", "-V"}},
 	{"nftables", "published ports in network namespaces", []string{"nft", "--version"}},
 }

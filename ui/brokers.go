@@ -5,6 +5,7 @@ package ui
 
 import (
 	"cmp"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -12,7 +13,10 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker"
 )
 
 type brokersView struct {
@@ -24,6 +28,7 @@ type brokersView struct {
 	Requests   []metricRow `json:"requests"`     // by API, busiest first
 	Bytes      *graph      `json:"bytes_rate"`   // a second
 	Rates      *graph      `json:"request_rate"` // a second, of the busiest APIs
+	Several    bool        `json:"-"`            // brokers in this process, which can be stopped
 }
 
 type brokerRow struct {
@@ -31,6 +36,7 @@ type brokerRow struct {
 	Address    string `json:"address"`
 	Rack       string `json:"rack"`
 	Controller bool   `json:"controller"`
+	Stopped    bool   `json:"stopped"`
 	Leads      int    `json:"leads"`
 	Replicas   int    `json:"replicas"`
 	OutOfSync  int    `json:"out_of_sync"`
@@ -69,9 +75,8 @@ func (s *site) brokers(r *http.Request) (any, error) {
 	for _, b := range m.Brokers {
 		v.Brokers = append(v.Brokers, brokerRow{ID: b.NodeID, Address: net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), Rack: text(b.Rack), Controller: b.NodeID == m.ControllerID})
 	}
-	if len(v.Brokers) == 1 && s.broker != nil {
-		// Inside the process the broker tells a name that leads there only.
-		v.Brokers[0].Address = s.bootstrapFor(r)
+	if s.broker != nil {
+		s.ownBrokers(r, &v)
 	}
 	for i := range v.Brokers {
 		rows[v.Brokers[i].ID] = &v.Brokers[i]
@@ -110,6 +115,65 @@ func (s *site) brokers(r *http.Request) (any, error) {
 		return v, nil // the metrics here would be those of the UI
 	}
 	return v, s.measure(&v)
+}
+
+// ownBrokers puts right what brokers in this process tell over connections
+// inside it: names that lead there only. It adds those that are stopped.
+func (s *site) ownBrokers(r *http.Request, v *brokersView) {
+	nodes := s.broker.Brokers()
+	v.Several = len(nodes) > 1
+	for _, n := range nodes {
+		i := slices.IndexFunc(v.Brokers, func(b brokerRow) bool { return b.ID == n.ID })
+		if i < 0 {
+			i = len(v.Brokers)
+			v.Brokers = append(v.Brokers, brokerRow{ID: n.ID, Rack: n.Rack, Stopped: true})
+		}
+		v.Brokers[i].Stopped = !n.Running
+		v.Brokers[i].Address = s.published
+		if len(n.Addrs) > 0 && (s.published == "" || v.Several) {
+			v.Brokers[i].Address = fromReader(r, n.Addrs[0])
+		}
+	}
+	slices.SortFunc(v.Brokers, func(a, b brokerRow) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// stopBroker and startBroker are for brokers in this process.
+
+func (s *site) stopBroker(r *http.Request) (string, error) {
+	return s.turn(r, s.broker.StopBroker, "/brokers?done=broker.stopped")
+}
+
+func (s *site) startBroker(r *http.Request) (string, error) {
+	return s.turn(r, s.broker.StartBroker, "/brokers?done=broker.started")
+}
+
+func (s *site) turn(r *http.Request, f func(int32) error, next string) (string, error) {
+	id, err := brokerID(r)
+	if err != nil {
+		return "", err
+	}
+	if err := f(id); errors.Is(err, broker.ErrNoSuchBroker) {
+		return "", say(http.StatusNotFound, "problem.broker.unknown")
+	} else if err != nil {
+		return "", &problem{status: http.StatusConflict, Key: "problem.broker.start", Detail: err.Error()}
+	}
+	return next, nil
+}
+
+// elect lets each partition's preferred replica lead.
+func (s *site) elect(r *http.Request) (string, error) {
+	results, err := s.cluster.admin.ElectLeaders(r.Context(), kadm.ElectPreferredReplica, nil)
+	if err != nil {
+		return "", err
+	}
+	for _, topic := range results {
+		for _, p := range topic {
+			if p.Err != nil && p.Err != kerr.ElectionNotNeeded && p.Err != kerr.PreferredLeaderNotAvailable {
+				return "", refused(p.Err, p.ErrMessage)
+			}
+		}
+	}
+	return "/brokers?done=broker.elected", nil
 }
 
 // measure reads the metrics that /metrics serves.

@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker"
 )
 
 // clientID is how the UI's own connections call themselves.
@@ -20,6 +22,7 @@ const clientID = "minibroker-ui"
 type cluster struct {
 	client  *kgo.Client
 	admin   *kadm.Client
+	inner   *broker.Broker // nil: somewhere else
 	seeds   []string
 	reached []kgo.Opt // how brokers are reached
 }
@@ -68,6 +71,13 @@ func (c *cluster) metadata(ctx context.Context, topics ...string) (*kmsg.Metadat
 	return req.RequestWith(ctx, c.client)
 }
 
+// about asks who the brokers are.
+func (c *cluster) about(ctx context.Context) (*kmsg.MetadataResponse, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Topics = []kmsg.MetadataRequestTopic{} // none, not all
+	return req.RequestWith(ctx, c.client)
+}
+
 // one is the metadata of a topic that must exist.
 func (c *cluster) one(ctx context.Context, topic string) (*kmsg.MetadataResponseTopic, error) {
 	m, err := c.metadata(ctx, topic)
@@ -94,6 +104,9 @@ func (c *cluster) offsets(ctx context.Context, at int64, partitions map[string][
 	found := make(map[string]map[int32]int64, len(partitions))
 	if len(partitions) == 0 {
 		return found, nil
+	}
+	if c.inner != nil && (at == atStart || at == atEnd) {
+		return direct(c.inner, at, partitions), nil
 	}
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1

@@ -26,15 +26,21 @@ func (s *site) bootstrapFor(r *http.Request) string {
 	if s.broker == nil {
 		return strings.Join(s.cluster.seeds, ",")
 	}
-	_, port, err := net.SplitHostPort(s.broker.Bootstrap())
-	if err != nil {
-		return s.broker.Bootstrap()
+	var all []string
+	for address := range strings.SplitSeq(s.broker.Bootstrap(), ",") {
+		all = append(all, fromReader(r, address))
 	}
-	host := hostOf(r)
-	if host == "" {
-		return s.broker.Bootstrap()
+	return strings.Join(all, ",")
+}
+
+// fromReader is a broker's address with the host under which the reader's
+// browser reached this page.
+func fromReader(r *http.Request, address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if host := hostOf(r); err == nil && host != "" {
+		return net.JoinHostPort(host, port)
 	}
-	return net.JoinHostPort(host, port)
+	return address
 }
 
 var programs = []snippet{

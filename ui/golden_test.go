@@ -49,7 +49,7 @@ func fixtures() map[string]struct {
 	failing := &exchange{ID: 7, At: at, Connection: 9, Remote: "172.18.0.4:5000", Client: "app", Software: "kafka-python 2.2.15", Node: 1, API: "Heartbeat", Key: 12, Version: 4, Took: 1.25,
 		Outcome: "billing UNKNOWN_MEMBER_ID", Bad: true, In: 30, Out: 10}
 	silent := &exchange{ID: 8, At: at, Connection: 10, Client: "app", API: "Produce", Version: 9, Took: 0.5, Outcome: "no answer", In: 3e6}
-	frame := labFrame{Brokers: []labBroker{{1}}, Lanes: []labLane{{"orders", 0, 1, []int32{1}, []int32{1}, 0, 2, []labDot{{0, "user-42", 3}, {1, "", -1}}}}, Hidden: 2, Groups: []labGroup{}, Events: []labEvent{}}
+	frame := labFrame{Brokers: []labBroker{{1, true}}, Lanes: []labLane{{"orders", 0, 1, []int32{1}, []int32{1}, 0, 2, []labDot{{0, "user-42", 3}, {1, "", -1}}}}, Hidden: 2, Groups: []labGroup{}, Events: []labEvent{}}
 	none := messages
 	none.Messages, none.LookedAt, none.Next = nil, 0, ""
 	return map[string]fixture{
@@ -76,7 +76,7 @@ func fixtures() map[string]struct {
 		"reset":           {"reset", "/groups/billing/reset", resetView{empty, resetModes, []string{"orders"}, []move{{"orders", 0, 6, 0, false}, {"orders", 1, -1, 5, true}, {"orders", 2, 1, 3, false}, {"orders", 3, 1, 1, false}}, 3}},
 		"reset-active":    {"reset", "/groups/billing/reset", resetView{Group: group, Modes: resetModes, Topics: []string{"orders"}}},
 		"deletegroup":     {"deletegroup", "/groups/billing/delete", empty},
-		"brokers": {"brokers", "/brokers", brokersView{Controller: 1, Brokers: []brokerRow{{ID: 1, Address: "localhost:9092", Controller: true, Leads: 53, Replicas: 53}},
+		"brokers": {"brokers", "/brokers", brokersView{Controller: 1, Several: true, Brokers: []brokerRow{{ID: 1, Address: "localhost:9092", Controller: true, Leads: 53, Replicas: 53}, {ID: 2, Address: "localhost:9093", Rack: "b", Stopped: true}},
 			Dirs:    []dirRow{{Broker: 1, Path: "/memory", Topics: 3, Partitions: 53, Bytes: 1500, Total: -1, Usable: -1}},
 			Traffic: []metricRow{{Name: "minibroker_connections", Help: "Open client connections.", Value: 2}}, Requests: []metricRow{{Label: "Metadata", Value: 7}}, Bytes: lags, Rates: lags}},
 		"broker": {"broker", "/brokers/1", brokerView{1, "", configs}},
@@ -92,6 +92,9 @@ func fixtures() map[string]struct {
 		"clock-virtual":  {"clock", "/clock", clockView{Virtual: true, Now: at, Next: &at, Steps: clockSteps}},
 		"lab":            {"lab", "/lab", labView{"orders", []string{"orders"}, frame}},
 		"lab-empty":      {"lab", "/lab", labView{}},
+		"security": {"security", "/security", securityView{Users: []scramRow{{"ann", "SCRAM-SHA-256", 4096}}, Quotas: []quotaRow{{User: "ann", Client: byDefault, Key: "producer_byte_rate", Value: 1024}},
+			ACLs: []aclRow{{"User:ann", "*", "DENY", "READ", "TOPIC", "orders", "LITERAL"}}, Mechanisms: scramMechanisms, Resources: aclResources, Operations: aclOperations, Patterns: aclPatterns, Permissions: aclPermissions, QuotaKeys: quotaKeys}},
+		"security-empty": {"security", "/security", securityView{ACLsOff: "SECURITY_DISABLED"}},
 		"absent":         {"absent", "/lab", struct{}{}},
 		"problem":        {"problem", "/nope", nil},
 	}

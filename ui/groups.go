@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -18,6 +19,9 @@ type groupsView struct {
 	Search string     `json:"search"`
 	Total  int        `json:"total"`
 	Rows   []groupRow `json:"groups"`
+
+	Previous string `json:"-"` // page, as a query; empty: none
+	Next     string `json:"-"`
 }
 
 type groupRow struct {
@@ -34,12 +38,8 @@ type groupRow struct {
 	lagOf map[string]int64 // by topic
 }
 
-// groupRows are all groups with their lag, by name.
-func (s *site) groupRows(ctx context.Context) ([]groupRow, error) {
-	listed, err := s.cluster.listGroups(ctx)
-	if err != nil {
-		return nil, err
-	}
+// groupRows are groups with their lag, by name.
+func (s *site) groupRows(ctx context.Context, listed map[string]listedGroup) ([]groupRow, error) {
 	all := slices.SortedFunc(maps.Values(listed), func(a, b listedGroup) int { return strings.Compare(a.id, b.id) })
 	found, err := s.describe(ctx, all...)
 	if err != nil {
@@ -87,14 +87,33 @@ func (s *site) groupRows(ctx context.Context) ([]groupRow, error) {
 }
 
 func (s *site) groups(r *http.Request) (any, error) {
-	rows, err := s.groupRows(r.Context())
+	listed, err := s.cluster.listGroups(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	v := groupsView{Search: strings.TrimSpace(r.Form.Get("q")), Total: len(rows)}
+	v := groupsView{Search: strings.TrimSpace(r.Form.Get("q"))}
 	needle := strings.ToLower(v.Search)
-	v.Rows = slices.DeleteFunc(rows, func(g groupRow) bool { return !strings.Contains(strings.ToLower(g.ID), needle) })
-	return v, nil
+	maps.DeleteFunc(listed, func(id string, _ listedGroup) bool { return !strings.Contains(strings.ToLower(id), needle) })
+	v.Total = len(listed)
+	// Members and lag are asked for the groups that are shown only.
+	ids := slices.Sorted(maps.Keys(listed))
+	from, _ := strconv.Atoi(r.Form.Get("from"))
+	from = max(0, min(from, len(ids)))
+	shown := map[string]listedGroup{}
+	for _, id := range ids[from:min(len(ids), from+pageRows)] {
+		shown[id] = listed[id]
+	}
+	query := func(from int) string {
+		return "?" + url.Values{"from": {strconv.Itoa(from)}, "q": {v.Search}}.Encode()
+	}
+	if from > 0 {
+		v.Previous = query(max(0, from-pageRows))
+	}
+	if from+pageRows < len(ids) {
+		v.Next = query(from + pageRows)
+	}
+	v.Rows, err = s.groupRows(r.Context(), shown)
+	return v, err
 }
 
 type groupView struct {

@@ -161,8 +161,8 @@ func TestTheLabFollowsRecordsAndGroups(t *testing.T) {
 func TestFaultsAreSetSeenAndRemoved(t *testing.T) {
 	w := open(t, broker.WithTopic("log", 1, nil))
 	w.see("/faults", 200, "All requests are answered as they should be")
-	w.submit("/faults", url.Values{"kind": {"fail"}, "api": {"ListGroups"}, "error": {"COORDINATOR_NOT_AVAILABLE"}, "times": {"0"}, "client": {"victim"}}, "/faults?done=fault.set")
-	w.see("/faults", 200, "fail ListGroups with COORDINATOR_NOT_AVAILABLE from client &#34;victim&#34;, always")
+	w.submit("/faults", url.Values{"kind": {"fail"}, "api": {"ListGroups"}, "error": {"GROUP_AUTHORIZATION_FAILED"}, "times": {"0"}, "client": {"victim"}}, "/faults?done=fault.set")
+	w.see("/faults", 200, "fail ListGroups with GROUP_AUTHORIZATION_FAILED from client &#34;victim&#34;, always")
 	c := w.client(kgo.ClientID("victim"))
 	ask := func() int16 {
 		resp, err := c.Request(t.Context(), kmsg.NewPtrListGroupsRequest())
@@ -171,7 +171,7 @@ func TestFaultsAreSetSeenAndRemoved(t *testing.T) {
 		}
 		return resp.(*kmsg.ListGroupsResponse).ErrorCode
 	}
-	if code := ask(); code != kerr.CoordinatorNotAvailable.Code {
+	if code := ask(); code != kerr.GroupAuthorizationFailed.Code {
 		t.Errorf("the answer has error %d", code)
 	}
 	if w.b.Faults()[0].Hits() == 0 {

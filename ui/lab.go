@@ -51,7 +51,8 @@ type labFrame struct {
 }
 
 type labBroker struct {
-	ID int32 `json:"id"`
+	ID      int32 `json:"id"`
+	Running bool  `json:"running"`
 }
 
 type labLane struct {
@@ -166,18 +167,16 @@ func (s *site) labFeed(ctx context.Context, r *http.Request, st *stream) error {
 		if err := pause(ctx, labEvery); err != nil {
 			return err
 		}
-		if time.Duration(0) < labGroupsEvery-s.now().Sub(l.groupsAt) {
+		if soon := labGroupsEvery - s.now().Sub(l.groupsAt); soon > 0 {
 			// What changed since may be a group: it is looked at soon, even
 			// if nothing else happens.
-			if err := pause(ctx, labGroupsEvery-s.now().Sub(l.groupsAt)); err != nil {
+			if err := waitFor(ctx, next(), soon); err != nil {
 				return err
 			}
 			continue
 		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := waitFor(ctx, changed, time.Second); err != nil {
+			return err
 		}
 	}
 }
@@ -265,10 +264,9 @@ func (l *look) lookAtTopics(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, b := range m.Brokers {
-		l.brokers = append(l.brokers, labBroker{b.NodeID})
+	for _, n := range l.s.broker.Brokers() {
+		l.brokers = append(l.brokers, labBroker{n.ID, n.Running})
 	}
-	slices.SortFunc(l.brokers, func(a, b labBroker) int { return cmp.Compare(a.ID, b.ID) })
 	for _, t := range m.Topics {
 		if t.ErrorCode != 0 || t.Topic == nil {
 			continue

@@ -24,7 +24,11 @@ type overviewView struct {
 }
 
 func (s *site) overview(r *http.Request) (any, error) {
-	m, err := s.cluster.metadata(r.Context())
+	topics, offline, err := s.topicNames(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	about, err := s.cluster.about(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +39,10 @@ func (s *site) overview(r *http.Request) (any, error) {
 	bootstrap := s.bootstrapFor(r)
 	v := overviewView{
 		Started:    s.started,
-		Brokers:    len(m.Brokers),
-		Controller: m.ControllerID,
+		ClusterID:  text(about.ClusterID),
+		Brokers:    len(about.Brokers),
+		Controller: about.ControllerID,
+		Offline:    offline,
 		Groups:     len(groups),
 		Bootstrap:  bootstrap,
 		Listens:    []string{},
@@ -45,21 +51,13 @@ func (s *site) overview(r *http.Request) (any, error) {
 	if s.broker != nil {
 		v.Listens = s.broker.Addrs()
 	}
-	if m.ClusterID != nil {
-		v.ClusterID = *m.ClusterID
-	}
-	for _, t := range m.Topics {
-		if t.IsInternal {
+	for _, t := range topics {
+		if t.internal {
 			v.Internal++
 		} else {
 			v.Topics++
 		}
-		v.Partitions += len(t.Partitions)
-		for _, p := range t.Partitions {
-			if p.Leader < 0 {
-				v.Offline++
-			}
-		}
+		v.Partitions += t.partitions
 	}
 	for _, g := range groups {
 		if g.state != "Empty" && g.state != "Dead" {

@@ -64,6 +64,7 @@ var advice = map[string]struct {
 	"MESSAGE_TOO_LARGE":            {"problem.record.large", http.StatusRequestEntityTooLarge},
 	"INVALID_RECORD":               {"problem.record", http.StatusUnprocessableEntity},
 	"NOT_ENOUGH_REPLICAS":          {"problem.isr", http.StatusConflict},
+	"SECURITY_DISABLED":            {"problem.security.disabled", http.StatusConflict},
 	"TOPIC_AUTHORIZATION_FAILED":   {"problem.denied", http.StatusForbidden},
 	"GROUP_AUTHORIZATION_FAILED":   {"problem.denied", http.StatusForbidden},
 	"CLUSTER_AUTHORIZATION_FAILED": {"problem.denied", http.StatusForbidden},

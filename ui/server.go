@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,13 +73,22 @@ func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) error {
 		var err error
 		// Inside the process: what clients are told and who may come in does not
 		// matter to the UI, and its bytes cross no socket.
-		if s.cluster, err = connect([]string{b.Bootstrap()}, kgo.Dialer(b.Dialer())); err != nil {
+		if s.cluster, err = connect(strings.Split(b.Bootstrap(), ","), kgo.Dialer(b.Dialer())); err != nil {
 			return err
 		}
-		var stop context.Context
-		stop, s.stop = context.WithCancel(context.Background())
-		pages = newSite(s.cluster, b, registry, o, stop).pages()
+		pages = newSite(s.cluster, b, registry, o, s.begin()).pages()
 	}
+	s.serve(registry, pages, log)
+	return nil
+}
+
+// begin is what the streams live in.
+func (s *Server) begin() (ctx context.Context) {
+	ctx, s.stop = context.WithCancel(context.Background())
+	return ctx
+}
+
+func (s *Server) serve(registry *prometheus.Registry, pages http.Handler, log *slog.Logger) {
 	s.http.Handler = handler(registry, s.ready.Load, pages)
 	// A client that sends half a request must not hold a connection for ever.
 	s.http.ReadHeaderTimeout = 10 * time.Second
@@ -91,7 +101,6 @@ func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) error {
 			}
 		})
 	}
-	return nil
 }
 
 // Close says "not ready" from now on, lets requests in work finish until ctx

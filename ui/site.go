@@ -45,6 +45,7 @@ type site struct {
 // cluster that is not in this process. Its streams end with stop.
 func newSite(c *cluster, b *broker.Broker, metrics prometheus.Gatherer, o Options, stop context.Context) *site {
 	s := &site{cluster: c, broker: b, metrics: metrics, published: o.Published, now: clock.Real{}.Now, stop: stop}
+	c.inner = b
 	s.wire = wire{broker: b, stop: stop}
 	s.started = s.now()
 	if b != nil {
@@ -136,6 +137,17 @@ func (s *site) pages() http.Handler {
 	get("/brokers", "brokers", s.brokers)
 	get("/brokers/{id}", "broker", s.brokerConfig)
 	post("/brokers/{id}", "broker", s.brokerConfig, s.alterBroker)
+
+	get("/security", "security", s.security)
+	post("/security/users", "security", s.security, s.setUser)
+	post("/security/acls", "security", s.security, s.setACL)
+	post("/security/quotas", "security", s.security, s.setQuota)
+
+	post("/brokers/elect", "brokers", s.brokers, s.elect)
+	if s.broker != nil {
+		post("/brokers/{id}/stop", "brokers", s.brokers, s.stopBroker)
+		post("/brokers/{id}/start", "brokers", s.brokers, s.startBroker)
+	}
 
 	getInner("/wire", "wire", s.wirePage)
 	getInner("/wire/{id}", "exchange", s.exchange)

@@ -233,12 +233,17 @@ func (s *site) recreate(r *http.Request) (string, error) {
 }
 
 // pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) error { return waitFor(ctx, nil, d) }
+
+// waitFor waits until something happened, for d at most, or until ctx ends.
+func waitFor(ctx context.Context, happened <-chan struct{}, d time.Duration) error {
 	due := make(chan struct{})
 	timer := clock.Real{}.AfterFunc(d, func() { close(due) })
 	defer timer.Stop()
 	select {
 	case <-due:
+		return nil
+	case <-happened:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -42,24 +42,24 @@ type topicRow struct {
 }
 
 func (s *site) topics(r *http.Request) (any, error) {
-	m, err := s.cluster.metadata(r.Context())
+	all, _, err := s.topicNames(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	v := topicsView{Search: strings.TrimSpace(r.Form.Get("q")), Internal: r.Form.Get("internal") == "1", Rows: []topicRow{}}
 	needle := strings.ToLower(v.Search)
-	var hits []kmsg.MetadataResponseTopic
-	for _, t := range m.Topics {
-		if t.Topic == nil || !strings.Contains(strings.ToLower(*t.Topic), needle) {
+	var hits []string
+	for _, t := range all {
+		if !strings.Contains(strings.ToLower(t.name), needle) {
 			continue
 		}
-		if t.IsInternal && !v.Internal {
+		if t.internal && !v.Internal {
 			v.Hidden++
 			continue
 		}
-		hits = append(hits, t)
+		hits = append(hits, t.name)
 	}
-	slices.SortFunc(hits, func(a, b kmsg.MetadataResponseTopic) int { return strings.Compare(*a.Topic, *b.Topic) })
+	slices.Sort(hits)
 	v.Total = len(hits)
 	from, _ := strconv.Atoi(r.Form.Get("from"))
 	v.From = max(0, min(from, len(hits)))
@@ -80,7 +80,17 @@ func (s *site) topics(r *http.Request) (any, error) {
 	if v.From+pageRows < len(hits) {
 		v.Next = query(v.From + pageRows)
 	}
-	if v.Rows, err = s.topicRows(r.Context(), shown); err != nil {
+	if len(shown) == 0 {
+		return v, nil
+	}
+	m, err := s.cluster.metadata(r.Context(), shown...)
+	if err != nil {
+		return nil, err
+	}
+	// One that is gone meanwhile has an error and no name to show.
+	found := slices.DeleteFunc(m.Topics, func(t kmsg.MetadataResponseTopic) bool { return t.Topic == nil || t.ErrorCode != 0 })
+	slices.SortFunc(found, func(a, b kmsg.MetadataResponseTopic) int { return strings.Compare(*a.Topic, *b.Topic) })
+	if v.Rows, err = s.topicRows(r.Context(), found); err != nil {
 		return nil, err
 	}
 	return v, nil
@@ -123,6 +133,18 @@ func (s *site) topicRows(ctx context.Context, topics []kmsg.MetadataResponseTopi
 // that does not tell them has pages without them.
 func (s *site) sizes(ctx context.Context, partitions map[string][]int32) map[string]map[int32]int64 {
 	sizes := map[string]map[int32]int64{}
+	if s.broker != nil {
+		for topic, ps := range partitions {
+			all := s.broker.Topic(topic).Bytes()
+			sizes[topic] = make(map[int32]int64, len(ps))
+			for _, p := range ps {
+				if int(p) < len(all) {
+					sizes[topic][p] = all[p]
+				}
+			}
+		}
+		return sizes
+	}
 	if len(partitions) == 0 {
 		return sizes
 	}
@@ -216,7 +238,11 @@ func (s *site) topic(r *http.Request) (any, error) {
 		}
 	}
 	v.Producers = s.producers(ctx, name, numbers(t))
-	groups, err := s.groupRows(ctx)
+	listed, err := s.cluster.listGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := s.groupRows(ctx, s.concerned(name, listed))
 	if err != nil {
 		return nil, err
 	}

@@ -65,12 +65,7 @@ A flag goes before the environment, the environment before the file.`,
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError{fmt.Sprintf("unexpected argument %q: everything is given by flags", args[0])}
-			}
-			return nil
-		},
+		Args:          noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := gather(cmd.Flags(), env)
 			if err != nil {
@@ -79,6 +74,7 @@ A flag goes before the environment, the environment before the file.`,
 			return serve(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	cmd.AddCommand(uiCommand(env))
 	cmd.SetVersionTemplate("minibroker {{.Version}}\n")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err.Error()} })
 
@@ -120,6 +116,13 @@ A flag goes before the environment, the environment before the file.`,
 		return names
 	})
 	return cmd
+}
+
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Sprintf("unexpected argument %q: everything is given by flags", args[0])}
+	}
+	return nil
 }
 
 // versionText is the release, or the commit that a plain build is of.

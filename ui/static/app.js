@@ -13,7 +13,8 @@ function localTimes(root) {
     const at = new Date(el.dateTime);
     if (!Number.isNaN(at.getTime())) {
       el.title = el.dateTime;
-      el.textContent = local(at);
+      const text = local(at);
+      el.textContent = el.closest(".short") ? text.slice(11) : text;
     }
   }
 }

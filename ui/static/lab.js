@@ -63,6 +63,7 @@ function frame(f) {
       if (lane) lane.places.push({ ...p, group: g.id, state: g.state, colour: colour(g.id) });
     }
   }
+  showBrokers(f.brokers);
   for (const lane of lanes.values()) showOwners(lane);
   showGroups(f.groups);
   showEvents(f.events);
@@ -84,6 +85,17 @@ function showOwners(lane) {
   lane.canvas.setAttribute("aria-label", texts.label.replace("%t", lane.state.topic).replace("%p", lane.state.partition).replace("%e", lane.state.end).replace("%g", lags || "–"));
 }
 
+// With several brokers: which run, and how many of the lanes each leads.
+function showBrokers(brokers) {
+  if (brokers.length < 2) return;
+  const box = document.getElementById("lab-brokers");
+  box.replaceChildren(...brokers.map((b) => {
+    const leads = [...lanes.values()].filter((l) => l.state.leader === b.id).length;
+    const el = element("span", "badge " + (b.running ? "s-Stable" : "s-Dead"), texts.broker + " " + b.id + " · " + (b.running ? texts.leader + " " + leads : texts.down));
+    return el;
+  }));
+}
+
 function showGroups(groups) {
   if (!groups.length) {
     groupsBox.replaceChildren(element("p", "quiet", texts.none));
@@ -93,12 +105,12 @@ function showGroups(groups) {
     const row = element("p", "labgroup");
     const name = element("strong", "", g.id);
     name.style.setProperty("--of", colour(g.id));
-    let lag = 0;
+    let lag = null;
     for (const p of g.places) {
       const lane = lanes.get(p.topic + "/" + p.partition);
-      if (lane && p.committed >= 0) lag += Math.max(0, lane.state.end - p.committed);
+      if (lane && p.committed >= 0) lag = (lag || 0) + Math.max(0, lane.state.end - p.committed);
     }
-    row.append(name, " ", element("span", "badge s-" + g.state, g.state), " ", texts.lag + " " + lag);
+    row.append(name, " ", element("span", "badge s-" + g.state, g.state), " ", texts.lag + " " + (lag == null ? "–" : lag));
     if (g.idle) row.append(" ", element("span", "badge warn", texts.idle.replace("%n", g.idle)));
     return row;
   }));
@@ -201,6 +213,7 @@ button.addEventListener("click", () => {
 });
 
 addEventListener("resize", schedule);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", schedule);
 frame(JSON.parse(texts.frame));
 const source = new EventSource(texts.feed);
 source.addEventListener("frame", (event) => {

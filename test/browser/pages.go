@@ -1,0 +1,109 @@
+package main
+
+// This file owns what is looked at on every page: axe, a narrow screen, pictures.
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+//go:embed testdata/axe.min.js
+var axe string
+
+// seen are the pages, and the part of their names in pictures.
+func (w *walk) seen() []struct{ name, path string } {
+	first := w.b.Topic("orders").Records()[0]
+	return []struct{ name, path string }{
+		{"overview", "/"}, {"topics", "/topics"}, {"create", "/create-topic"}, {"topic", "/topics/orders"}, {"config", "/topics/orders/config"}, {"manage", "/topics/orders/manage"},
+		{"delete", "/topics/orders/delete"}, {"messages", "/topics/orders/messages"}, {"tail", "/topics/orders/messages?mode=tail"},
+		{"record", fmt.Sprintf("/topics/orders/p/%d/o/%d", first.Partition, first.Offset)}, {"send", "/topics/orders/send"}, {"groups", "/groups"},
+		{"group", "/groups/billing"}, {"reset", "/groups/billing/reset?topic=orders&mode=latest"}, {"delete-group", "/groups/billing/delete"},
+		{"brokers", "/brokers"}, {"broker", "/brokers/1"}, {"lab", "/lab?topic=orders"}, {"wire", "/wire"}, {"exchange", w.exchange}, {"doctor", "/doctor"},
+		{"security", "/security"}, {"faults", "/faults"}, {"clock", "/clock"}, {"problem", "/topics/nope"},
+	}
+}
+
+// pages looks at every page in both themes, in both languages, and on a narrow
+// screen.
+func (w *walk) pages() error {
+	for _, p := range w.seen() {
+		if err := w.do(p.path, w.open(p.path), chromedp.WaitReady(`main`), w.theme("light"), w.inspect(p.path+" (light)", "{}"), w.save(p.name+"-light"),
+			w.theme("dark"), w.inspect(p.path+" (dark)", `{runOnly: ["color-contrast"]}`), w.save(p.name+"-dark"), w.theme("light")); err != nil {
+			return err
+		}
+		for _, lang := range []string{"fr", "en"} {
+			var width float64
+			var words string
+			if err := w.do(p.path+" on a narrow screen", emulation.SetDeviceMetricsOverride(360, 740, 1, true), w.open("/set?lang="+lang+"&back="+url.QueryEscape(p.path)),
+				chromedp.WaitReady(`main`), chromedp.Evaluate(`document.documentElement.scrollWidth`, &width), chromedp.Evaluate(`document.documentElement.lang`, &words),
+				emulation.ClearDeviceMetricsOverride()); err != nil {
+				return err
+			}
+			if width > 360 {
+				w.complain("%s in %s is %.0f px wide on a screen of 360", p.path, lang, width)
+			}
+			if words != lang {
+				w.complain("%s is in %q, want %q", p.path, words, lang)
+			}
+		}
+	}
+	return nil
+}
+
+// inspect runs axe on the page, with options of its own.
+func (w *walk) inspect(what, options string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		var found []struct {
+			ID, Impact, Help string
+			Nodes            []struct{ HTML string }
+		}
+		run := fmt.Sprintf(`axe.run(document, {resultTypes: ["violations"], ...%s}).then(r => r.violations)`, options)
+		if err := chromedp.Evaluate(axe, nil).Do(ctx); err != nil {
+			return err
+		}
+		if err := chromedp.Evaluate(run, &found, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }).Do(ctx); err != nil {
+			return err
+		}
+		for _, v := range found {
+			if !slices.Contains([]string{"serious", "critical"}, v.Impact) {
+				continue
+			}
+			var where []string
+			for _, n := range v.Nodes[:min(3, len(v.Nodes))] {
+				where = append(where, n.HTML[:min(200, len(n.HTML))])
+			}
+			w.complain("axe on %s: %s (%s): %s", what, v.Help, v.ID, strings.Join(where, " … "))
+		}
+		return nil
+	})
+}
+
+func (w *walk) theme(name string) chromedp.Action {
+	return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}})
+}
+
+func (w *walk) save(name string) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		if w.shots == "" {
+			return nil
+		}
+		var png []byte
+		if err := chromedp.CaptureScreenshot(&png).Do(ctx); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(w.shots, 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(w.shots, name+".png"), png, 0o644)
+	})
+}

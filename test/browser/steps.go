@@ -1,0 +1,190 @@
+package main
+
+// This file owns what a student does: each step, and what the broker says of it.
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/chromedp/chromedp"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"minibroker/broker"
+)
+
+func (w *walk) topics() error {
+	if err := w.do("creating a topic", w.open("/"), chromedp.Click(`nav a[href="/topics"]`), chromedp.Click(`a[href="/create-topic"]`),
+		chromedp.SendKeys(`input[name=name]`, "orders"), chromedp.SetValue(`input[name=partitions]`, "3"), chromedp.Click(`form.panel button`), chromedp.WaitVisible(`.note.good`),
+		w.open("/topics/orders/config"), chromedp.SetValue(`form:has(input[value="retention.ms"]) input[name=value]`, "86400000"),
+		chromedp.Click(`form:has(input[value="retention.ms"]) button`), chromedp.WaitVisible(`.config.changed`)); err != nil {
+		return err
+	}
+	if n := len(w.b.Topic("orders").HighWatermarks()); n != 3 {
+		return fmt.Errorf("the broker has %d partitions of orders, want 3", n)
+	}
+	if err := w.do("deleting a topic", w.open("/create-topic"), chromedp.SendKeys(`input[name=name]`, "oops"), chromedp.Click(`form.panel button`), chromedp.WaitVisible(`.note.good`),
+		w.open("/topics/oops/delete"), chromedp.SendKeys(`input[name=name]`, "oops"), chromedp.Click(`button.bad`), chromedp.WaitVisible(`.note.good`)); err != nil {
+		return err
+	}
+	if w.b.Topic("oops").Exists() {
+		return fmt.Errorf("the broker still has the topic oops")
+	}
+	return nil
+}
+
+func (w *walk) messages() error {
+	for i := range 12 {
+		if err := w.do("sending a message", w.open("/topics/orders/send"), chromedp.SendKeys(`input[name=key]`, fmt.Sprintf("user-%d", i%5)),
+			chromedp.SendKeys(`textarea[name=value]`, fmt.Sprintf(`{"prix": %d, "article": "livre", "stock": true}`, 10+i)),
+			chromedp.SendKeys(`textarea[name=headers]`, fmt.Sprintf("trace-id: %04x", i*777)), chromedp.Click(`form.panel button`), chromedp.WaitVisible(`.note.good`)); err != nil {
+			return err
+		}
+	}
+	if n := w.b.Topic("orders").Len(); n != 12 {
+		return fmt.Errorf("the broker has %d records, want the 12 that were sent", n)
+	}
+	var rows int
+	count := func(query, why string, want int) error {
+		if err := w.do(why, w.open("/topics/orders/messages"+query), chromedp.Evaluate(`document.querySelectorAll("table.messages tbody tr").length`, &rows)); err != nil {
+			return err
+		}
+		if rows != want {
+			return fmt.Errorf("%s shows %d messages, want %d", why, rows, want)
+		}
+		return nil
+	}
+	if err := count("", "the page of messages", 12); err != nil {
+		return err
+	}
+	if err := count("?q=%3A+17%2C", "a search for : 17,", 1); err != nil {
+		return err
+	}
+	if err := count("?filter="+url.QueryEscape("value.prix > 15 && value.prix < 20"), "a filter", 4); err != nil {
+		return err
+	}
+	// The tail shows what comes, without the page being loaded anew.
+	if err := w.do("opening the tail", w.open("/topics/orders/messages?mode=tail"), chromedp.WaitVisible(`#tail-state`)); err != nil {
+		return err
+	}
+	var live string
+	if err := w.do("waiting for the tail", chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil), chromedp.Text(`#tail-state`, &live)); err != nil {
+		return err
+	}
+	if err := w.b.Produce("orders", broker.Record{Key: []byte("user-1"), Value: []byte(`{"prix": 99}`)}); err != nil {
+		return err
+	}
+	return w.do("seeing a message come", chromedp.WaitVisible(`#tail tr`))
+}
+
+// inside looks at the pages that no other Kafka UI has.
+func (w *walk) inside() error {
+	if err := w.do("opening the wire", w.open("/wire"), chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil)); err != nil {
+		return err
+	}
+	c, err := kgo.NewClient(kgo.SeedBrokers(w.b.Addr()), kgo.ClientID("shop"), kgo.ConsumerGroup("shop"), kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for seen := 0; seen < 13; {
+		seen += c.PollFetches(w.ctx).NumRecords()
+	}
+	if err := w.do("choosing a request", chromedp.WaitVisible(`a[data-exchange]`), chromedp.Click(`a[data-exchange]`), chromedp.WaitVisible(`#exchange .fields`),
+		chromedp.AttributeValue(`a[data-exchange]`, "href", &w.exchange, nil), w.save("wire-open")); err != nil {
+		return err
+	}
+	if err := w.do("watching the lab", w.open("/lab?topic=orders"), chromedp.WaitVisible(`#lanes canvas`), chromedp.WaitVisible(`.owner`)); err != nil {
+		return err
+	}
+	for i := range 20 {
+		if err := w.b.Produce("orders", broker.Record{Partition: int32(i % 3), Key: fmt.Appendf(nil, "user-%d", i%7), Value: []byte("{}")}); err != nil {
+			return err
+		}
+	}
+	if err := w.do("seeing records in the lab", chromedp.Poll(`[...document.querySelectorAll("#lanes canvas")].some(c => / 1[0-9] /.test(c.getAttribute("aria-label")))`, nil), w.save("lab-live")); err != nil {
+		return err
+	}
+	if err := w.do("setting a fault", w.open("/faults"), chromedp.SetValue(`select[name=kind]`, "delay"), chromedp.SetValue(`select[name=api]`, "Metadata"), chromedp.SetValue(`input[name=times]`, "3"),
+		chromedp.Click(`form.panel p button`), chromedp.WaitVisible(`.note.good`)); err != nil {
+		return err
+	}
+	if n := len(w.b.Faults()); n != 1 {
+		return fmt.Errorf("the broker has %d faults in place, want 1", n)
+	}
+	return nil
+}
+
+func (w *walk) groups() error {
+	consume := func(opts ...kgo.Opt) (*kgo.Client, error) {
+		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(w.b.Addr()), kgo.ConsumerGroup("billing"), kgo.ConsumeTopics("orders"), kgo.ClientID("billing-app"),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit()}, opts...)...)
+	}
+	c, err := consume()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	for seen := 0; seen < 13; {
+		seen += c.PollFetches(w.ctx).NumRecords()
+	}
+	if err := c.CommitUncommittedOffsets(w.ctx); err != nil {
+		return err
+	}
+	if err := w.do("seeing a group", w.open("/groups/billing"), chromedp.WaitVisible(`.s-Stable`), chromedp.WaitVisible(`.graph .u-wrap`), w.save("group-stable")); err != nil {
+		return err
+	}
+	// The page is alive: it shows that the member left without being loaded anew.
+	if err := c.LeaveGroupContext(w.ctx); err != nil {
+		return err
+	}
+	if err := w.do("seeing the member leave", chromedp.WaitVisible(`.s-Empty`)); err != nil {
+		return err
+	}
+	if err := w.do("resetting offsets", w.open("/groups/billing/reset"), chromedp.Click(`form.panel button`), chromedp.WaitVisible(`#plan`)); err != nil {
+		return err
+	}
+	if lag := w.b.Group("billing").Lag("orders"); lag != 0 {
+		return fmt.Errorf("the dry run changed the lag to %d", lag)
+	}
+	if err := w.do("confirming the reset", chromedp.Click(`section.panel button`), chromedp.WaitVisible(`.note.good`)); err != nil {
+		return err
+	}
+	if lag := w.b.Group("billing").Lag("orders"); lag != 13 {
+		return fmt.Errorf("the lag is %d after the reset to the earliest, want 13", lag)
+	}
+	return nil
+}
+
+func (w *walk) brokers() error {
+	return w.do("seeing brokers", w.open("/brokers"), chromedp.WaitVisible(`main table`, chromedp.ByQuery), w.open("/brokers/1"), chromedp.WaitVisible(`section.config`, chromedp.ByQuery))
+}
+
+// keyboard creates a topic without a mouse: the menu, the button, the form.
+func (w *walk) keyboard() error {
+	// tab goes on until what has the focus matches.
+	tab := func(selector string) chromedp.Action {
+		return chromedp.ActionFunc(func(ctx context.Context) error {
+			for range 60 {
+				var there bool
+				if err := chromedp.Evaluate(fmt.Sprintf("document.activeElement.matches(%q)", selector), &there).Do(ctx); err != nil || there {
+					return err
+				}
+				if err := chromedp.KeyEvent("\t").Do(ctx); err != nil {
+					return err
+				}
+			}
+			return fmt.Errorf("no way by keyboard to %s", selector)
+		})
+	}
+	if err := w.do("creating a topic by keyboard", w.open("/"), tab(`nav a[href="/topics"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`form[role=search]`),
+		tab(`a[href="/create-topic"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`input[name=name]`), tab(`input[name=name]`), chromedp.KeyEvent("keys\r"), chromedp.WaitVisible(`.note.good`),
+		tab(`a[href="/topics/keys/send"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`textarea[name=value]`), tab(`textarea[name=value]`), chromedp.KeyEvent("typed"),
+		tab(`form.panel p button`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`.note.good`)); err != nil {
+		return err
+	}
+	if all := w.b.Topic("keys").Records(); len(all) != 1 || string(all[0].Value) != "typed" {
+		return fmt.Errorf("the broker has %v in keys, want what was typed", all)
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package ui
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"minibroker/broker"
+)
+
+// The measures that docs/ui.md names: go test ./ui -bench . -run '^$'
+
+func large(b *testing.B) *site {
+	b.Helper()
+	var opts []broker.Option
+	for i := range 1000 {
+		opts = append(opts, broker.WithTopic(fmt.Sprintf("topic-%04d", i), 10, nil))
+	}
+	// Unlike Start, New keeps no transcript.
+	k, err := broker.New(append(opts, broker.WithMemoryNetwork())...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = k.Close() })
+	c, err := connect([]string{k.Bootstrap()}, kgo.Dialer(k.Dialer()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.close)
+	for i := range 200 {
+		o := kadm.Offsets{}
+		for p := range int32(10) {
+			o.AddOffset(fmt.Sprintf("topic-%04d", i), p, 0, -1)
+		}
+		if _, err := c.admin.CommitOffsets(context.Background(), fmt.Sprintf("group-%03d", i), o); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return newSite(c, k, prometheus.NewRegistry(), Options{}, b.Context())
+}
+
+func BenchmarkPages(b *testing.B) {
+	s := large(b)
+	pages := s.pages()
+	for _, path := range []string{"/", "/topics", "/topics?q=topic-05", "/topics/topic-0001", "/topics/topic-0001/messages", "/groups", "/groups/group-001", "/brokers", "/lab"} {
+		b.Run(strings.ReplaceAll(path, "/", "_"), func(b *testing.B) {
+			var took []time.Duration
+			before := worked()
+			for b.Loop() {
+				from := time.Now()
+				out := httptest.NewRecorder()
+				pages.ServeHTTP(out, httptest.NewRequest("GET", "http://localhost"+path, nil))
+				if out.Code != http.StatusOK {
+					b.Fatal(out.Code, out.Body)
+				}
+				took = append(took, time.Since(from))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+			b.ReportMetric(float64((worked()-before).Microseconds())/1000/float64(b.N), "cpu-ms")
+		})
+	}
+}
+
+// worked is the processor time that this process has had: on a busy machine it
+// tells more than the clock.
+func worked() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkTail is the time from a record's append to its row in the browser.
+func BenchmarkTail(b *testing.B) {
+	k := broker.Start(b, broker.WithMemoryNetwork(), broker.WithTopic("log", 3, nil))
+	c, err := connect([]string{k.Bootstrap()}, kgo.Dialer(k.Dialer()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(c.close)
+	server := httptest.NewServer(newSite(c, k, prometheus.NewRegistry(), Options{}, b.Context()).pages())
+	b.Cleanup(server.Close)
+	ctx, cancel := context.WithCancel(b.Context())
+	b.Cleanup(cancel)
+	r, _ := http.NewRequestWithContext(ctx, "GET", server.URL+"/api/v1/topics/log/tail", nil)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Scan()
+	var took []time.Duration
+	for b.Loop() {
+		from := time.Now()
+		if err := k.Produce("log", broker.Record{Value: []byte("v")}); err != nil {
+			b.Fatal(err)
+		}
+		for lines.Scan() && !strings.HasPrefix(lines.Text(), "data: [") {
+		}
+		took = append(took, time.Since(from))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkProduce is the broker's throughput without anybody who looks, and
+// with the lab open.
+func BenchmarkProduce(b *testing.B) {
+	for _, open := range []bool{false, true} {
+		b.Run(fmt.Sprintf("lab=%t", open), func(b *testing.B) {
+			k := broker.Start(b, broker.WithMemoryNetwork(), broker.WithTopic("log", 6, nil))
+			c, err := connect([]string{k.Bootstrap()}, kgo.Dialer(k.Dialer()))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(c.close)
+			ctx, cancel := context.WithCancel(b.Context())
+			b.Cleanup(cancel)
+			var frames atomic.Int64
+			if open {
+				server := httptest.NewServer(newSite(c, k, prometheus.NewRegistry(), Options{}, b.Context()).pages())
+				b.Cleanup(server.Close)
+				r, _ := http.NewRequestWithContext(ctx, "GET", server.URL+"/lab/feed", nil)
+				resp, err := http.DefaultClient.Do(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				go func() {
+					lines := bufio.NewScanner(resp.Body)
+					lines.Buffer(nil, 1<<20)
+					for lines.Scan() {
+						frames.Add(1)
+					}
+				}()
+			}
+			p, err := c.another(kgo.ProducerLinger(time.Millisecond))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(p.Close)
+			value := make([]byte, 100)
+			n := 0
+			for b.Loop() {
+				p.Produce(ctx, &kgo.Record{Topic: "log", Key: fmt.Appendf(nil, "user-%d", n%50), Value: value}, nil)
+				n++
+			}
+			if err := p.Flush(ctx); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}

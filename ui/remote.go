@@ -1,0 +1,62 @@
+package ui
+
+// This file owns the UI of a cluster that is not in this process.
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/twmb/franz-go/pkg/kgo"
+	saslplain "github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// Mechanisms are the ways to log in to a cluster.
+var Mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
+
+// Remote is a cluster that runs somewhere else, and how to log in to it.
+type Remote struct {
+	Seeds     []string    // host:port
+	TLS       *tls.Config // nil: plain text
+	Mechanism string      // one of Mechanisms; empty: nobody logs in
+	User      string
+	Password  string
+}
+
+func (r Remote) options() ([]kgo.Opt, error) {
+	var opts []kgo.Opt
+	if r.TLS != nil {
+		opts = append(opts, kgo.DialTLSConfig(r.TLS))
+	}
+	switch r.Mechanism {
+	case "":
+	case "PLAIN":
+		opts = append(opts, kgo.SASL(saslplain.Auth{User: r.User, Pass: r.Password}.AsMechanism()))
+	case "SCRAM-SHA-256":
+		opts = append(opts, kgo.SASL(scram.Auth{User: r.User, Pass: r.Password}.AsSha256Mechanism()))
+	case "SCRAM-SHA-512":
+		opts = append(opts, kgo.SASL(scram.Auth{User: r.User, Pass: r.Password}.AsSha512Mechanism()))
+	default:
+		return nil, fmt.Errorf("SASL mechanism %q is not known", r.Mechanism)
+	}
+	return opts, nil
+}
+
+// ServeRemote answers from now on with the pages of a cluster somewhere else,
+// until Close. It does not wait, and the cluster may come later.
+func (s *Server) ServeRemote(r Remote, log *slog.Logger) error {
+	opts, err := r.options()
+	if err != nil {
+		return err
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if s.cluster, err = connect(r.Seeds, opts...); err != nil {
+		return err
+	}
+	s.serve(registry, newSite(s.cluster, nil, registry, Options{}, s.begin()).pages(), log)
+	return nil
+}
