@@ -290,9 +290,10 @@ func (g *Streams) assign() (delayed string) {
 }
 
 func (g *Streams) assignNow() {
-	assignees := make([]*taskAssignee, len(g.order))
+	values, assignees := make([]taskAssignee, len(g.order)), make([]*taskAssignee, len(g.order))
 	for i, m := range g.order {
-		assignees[i] = &taskAssignee{id: m.id, process: m.process, held: m.target}
+		values[i] = taskAssignee{id: m.id, process: m.process, held: m.target}
+		assignees[i] = &values[i]
 	}
 	if g.configured.problem == nil {
 		sources := make([]taskSource, len(g.configured.subtopologies))

@@ -35,7 +35,7 @@ type taskID int
 type workload struct {
 	members []*assigneeLoad
 	tasks   int
-	has     map[taskID]bool
+	got     []uint64      // a bit for each task that it has; nil: nobody asks
 	light   *lightMembers // nil: not in order
 }
 
@@ -48,9 +48,13 @@ type assigneeLoad struct {
 
 func (w *workload) load() float64 { return float64(w.tasks) / float64(len(w.members)) }
 
+func (w *workload) has(t taskID) bool { return w.got[t/64]&(1<<(t%64)) != 0 }
+
 func (w *workload) give(m *assigneeLoad, t taskID, active bool) int {
 	w.tasks++
-	w.has[t] = true
+	if w.got != nil {
+		w.got[t/64] |= 1 << (t % 64)
+	}
 	if active {
 		m.active = append(m.active, t)
 	} else {
@@ -112,9 +116,9 @@ type taskAssignment struct {
 	sources    []taskSource
 	first      []taskID // of each source
 	index      map[string]int
-	processes  []*workload // in the order of Java's hash table
-	wasActive  map[taskID]*assigneeLoad
-	wasStandby map[taskID][]*assigneeLoad
+	processes  []*workload       // in the order of Java's hash table
+	wasActive  []*assigneeLoad   // by task
+	wasStandby [][]*assigneeLoad // by task; nil: there are none
 	standbys   int
 
 	active, all share
@@ -147,7 +151,6 @@ func assignTasks(sources []taskSource, members []*taskAssignee, standbys int) {
 	}
 	a := &taskAssignment{
 		sources: sources, first: make([]taskID, len(sources)), index: make(map[string]int, len(sources)), standbys: standbys,
-		wasActive: make(map[taskID]*assigneeLoad), wasStandby: make(map[taskID][]*assigneeLoad),
 	}
 	next := taskID(0)
 	for i, s := range sources {
@@ -158,6 +161,10 @@ func assignTasks(sources []taskSource, members []*taskAssignee, standbys int) {
 		if s.stateful {
 			a.all.tasks += int(s.tasks) * standbys
 		}
+	}
+	a.wasActive = make([]*assigneeLoad, next)
+	if standbys > 0 || slices.ContainsFunc(members, func(m *taskAssignee) bool { return len(m.held.standby) > 0 }) {
+		a.wasStandby = make([][]*assigneeLoad, next)
 	}
 	a.active.members, a.all.members = len(members), len(members)
 	a.active.compute()
@@ -179,7 +186,10 @@ func (a *taskAssignment) addMembers(members []*taskAssignee) []*assigneeLoad {
 	for _, m := range inJavaOrder(members, 16, func(m *taskAssignee) string { return m.id }) {
 		w := byProcess[m.process]
 		if w == nil {
-			w = &workload{has: make(map[taskID]bool)}
+			w = new(workload)
+			if a.standbys > 0 {
+				w.got = make([]uint64, len(a.wasActive)/64+1)
+			}
 			byProcess[m.process] = w
 			names = append(names, m.process)
 		}
@@ -212,25 +222,33 @@ func (a *taskAssignment) id(subtopology string, partition int32) (taskID, bool) 
 	return a.first[i] + taskID(partition), true
 }
 
-// at is the subtopology and partition of a task.
-func (a *taskAssignment) at(t taskID) (source int, partition int32) {
+// at is the subtopology of a task.
+func (a *taskAssignment) at(t taskID) int {
 	i, found := slices.BinarySearch(a.first, t)
 	if !found {
 		i--
 	}
-	return i, int32(t - a.first[i])
+	return i
 }
 
+// set is tasks by their ids, which are in the order that a set has.
 func (a *taskAssignment) set(ids []taskID) tasks {
-	var b taskBuilder
-	for _, t := range ids {
-		i, p := a.at(t)
-		b.add(a.sources[i].id, p, 0)
+	slices.Sort(ids)
+	var set tasks
+	for len(ids) > 0 {
+		i := a.at(ids[0])
+		end := a.first[i] + taskID(a.sources[i].tasks)
+		n, _ := slices.BinarySearch(ids, end)
+		of := subtopologyTasks{subtopology: a.sources[i].id, partitions: make([]int32, n)}
+		for k, t := range ids[:n] {
+			of.partitions[k] = int32(t - a.first[i])
+		}
+		set, ids = append(set, of), ids[n:]
 	}
-	return b.done()
+	return set
 }
 
-// all tasks, or those with state, by partition and then by subtopology.
+// byPartition is all tasks, or those with state, by partition and then by subtopology.
 func (a *taskAssignment) byPartition(stateful bool) []taskID {
 	var ids []taskID
 	most := int32(0)
@@ -266,6 +284,9 @@ func (a *taskAssignment) assignActive() {
 		return true
 	})
 	left = slices.DeleteFunc(left, func(t taskID) bool {
+		if a.wasStandby == nil {
+			return false
+		}
 		m := lightestOf(a.wasStandby[t], -1)
 		if m == nil || m.count >= a.active.each {
 			return false
@@ -304,7 +325,7 @@ func (a *taskAssignment) assignStandby() {
 		given := 0
 		for given < a.standbys {
 			m := a.wasActive[t]
-			if m == nil || m.of.has[t] || m.count >= a.all.each {
+			if m == nil || m.of.has(t) || m.count >= a.all.each {
 				m = lightestOf(a.wasStandby[t], t)
 				if m == nil || m.count >= a.all.each {
 					break
@@ -332,7 +353,7 @@ func (a *taskAssignment) standbyToLightest(h *lightProcesses, t taskID) bool {
 	given := false
 	for h.Len() > 0 && !given {
 		w := heap.Pop(h).(*workload)
-		if !w.has[t] {
+		if !w.has(t) {
 			a.gave(w.giveToLightest(t, false), false)
 			given = true
 		}
@@ -353,11 +374,11 @@ func lightestOf(members []*assigneeLoad, t taskID) *assigneeLoad {
 	}
 	best, load, count := members[0], members[0].of.load(), members[0].count
 	for _, m := range members[1:] {
-		if l := m.of.load(); l < load && (t < 0 || !m.of.has[t]) && m.count < count {
+		if l := m.of.load(); l < load && (t < 0 || !m.of.has(t)) && m.count < count {
 			best, load, count = m, l, m.count
 		}
 	}
-	if t >= 0 && members[0].of.has[t] {
+	if t >= 0 && members[0].of.has(t) {
 		return nil
 	}
 	return best
@@ -373,16 +394,17 @@ func inJavaOrder[T any](all []T, capacity int, key func(T) string) []T {
 	for float64(len(all)) > math.Floor(float64(size)*0.75) && len(all) > 1 {
 		size *= 2
 	}
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b T) int {
-		return cmp.Compare(javaBucket(key(a), size), javaBucket(key(b), size))
-	})
-	return all
-}
-
-func javaBucket(key string, size int) uint32 {
-	h := javaHash(key)
-	return (h ^ h>>16) & uint32(size-1)
+	buckets := make([]uint64, len(all)) // and the place in it
+	for i := range all {
+		h := javaHash(key(all[i]))
+		buckets[i] = uint64((h^h>>16)&uint32(size-1))<<32 | uint64(i)
+	}
+	slices.Sort(buckets)
+	ordered := make([]T, len(all))
+	for i, b := range buckets {
+		ordered[i] = all[uint32(b)]
+	}
+	return ordered
 }
 
 // javaHash is java.lang.String.hashCode.
