@@ -28,7 +28,7 @@ var (
 )
 
 // groupKinds are all kinds, so that each has a metric from the start.
-var groupKinds = [...]string{group.KindClassic, group.KindConsumer, "share", "streams"}
+var groupKinds = [...]string{group.KindClassic, group.KindConsumer, group.KindShare, "streams"}
 
 // rebalances counts what groups went through, in groupKinds' order.
 type rebalances [len(groupKinds)]atomic.Uint64

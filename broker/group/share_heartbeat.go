@@ -191,6 +191,7 @@ func (g *Share) reconcile(m *sharer, changed bool) (moved bool) {
 		m.previous, m.epoch = m.epoch, g.assignmentEpoch
 	}
 	g.storeAssigned(m)
+	g.event(Event{Member: m.id, Why: stable.String()})
 	return moved
 }
 

@@ -81,10 +81,8 @@ func (a *acquisition) room() bool {
 
 func (a *acquisition) acquire() {
 	p, first, last := a.p, a.read.First, a.read.Last
-	base := first
-	if i := p.floor(first); i < 0 {
-		base = max(first, p.start)
-	} else if p.batches[i].Last >= first {
+	base := max(first, p.start)
+	if i := p.floor(first); i >= 0 && p.batches[i].Last >= first {
 		base = p.batches[i].First
 	}
 	from, upTo := p.from(min(first, base)), p.floor(last)+1

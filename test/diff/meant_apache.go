@@ -40,6 +40,8 @@ var apacheTable = []meant{
 	{script: "describe broker configs", path: "Resources[1].Configs[process.roles]*", why: ownSettings},
 	{script: "describe broker configs", path: "Resources[1].Configs[controller.*", why: ownSettings},
 
+	{script: "describe broker configs", path: "Resources[1].Configs[group.share.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "defaults for one broker in memory"},
+	{path: "*Configs[group.share.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "`group.share.assignment.interval.ms`"},
 	{path: "*Configs[group.consumer.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "`group.consumer.assignment.interval.ms`"},
 	{path: "*Configs[group.streams.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: streamsDefaults},
 	{path: "*Configs[group.streams.initial.rebalance.delay.ms]*", ref: `"3000"`, sub: `"0"`, why: streamsDefaults},
