@@ -48,6 +48,7 @@ type ClientList struct {
 // Client is a connection of a client.
 type Client struct {
 	Connection      uint64 `json:"connection"`
+	Broker          int32  `json:"broker" doc:"The id of the broker that it reached."`
 	RemoteAddr      string `json:"remote_addr"`
 	ClientID        string `json:"client_id" doc:"Of its newest request."`
 	SoftwareName    string `json:"software_name" doc:"As the client calls itself."`

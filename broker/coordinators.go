@@ -79,6 +79,10 @@ func coordinated(req kmsg.Request) (topic, key string, about bool) {
 		key = req.Group
 	case *kmsg.ShareGroupHeartbeatRequest:
 		key = req.GroupID
+	case *kmsg.AlterShareGroupOffsetsRequest:
+		key = req.GroupID
+	case *kmsg.DeleteShareGroupOffsetsRequest:
+		key = req.GroupID
 	case *kmsg.StreamsGroupHeartbeatRequest:
 		key = req.Group
 	case *kmsg.StreamsGroupTopologyDescriptionUpdateRequest:

@@ -33,6 +33,7 @@ type node struct {
 	config  atomic.Pointer[config.Broker]
 
 	fetchSessions atomic.Pointer[fetchSessions] // gone when it stops
+	shareSessions *shareSessions                // gone with their connections
 
 	memory *memoryNetwork
 	at     []net.Listener // as they were opened: their addresses stay when the broker stops
@@ -77,6 +78,7 @@ func newNodes(o *options) ([]*node, error) {
 		n := &node{id: int32(id + i), place: i, started: c, closing: make(chan struct{})}
 		n.config.Store(c)
 		n.fetchSessions.Store(newFetchSessions())
+		n.shareSessions = newShareSessions()
 		if rack := c.String("broker.rack"); rack != "" {
 			n.rack = &rack
 		}

@@ -55,7 +55,9 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.groups.mu.Lock()
 	b.groups.pending = nil
 	b.groups.mu.Unlock()
-	b.shareSessions.reset()
+	for _, n := range b.nodes {
+		n.shareSessions.reset()
+	}
 	b.shares.reset()
 	b.controller.mu.Lock()
 	b.config.Store(cfg)

@@ -68,7 +68,7 @@ func badAcks(acks []share.Ack, version int16, renews bool) bool {
 }
 
 // acknowledge takes a member's acknowledgements and notes what became of each.
-func (b *Broker) acknowledge(id, member string, version int16, renews bool, all []shareAcks) {
+func (b *Broker) acknowledge(n *node, id, member string, version int16, renews bool, all []shareAcks) {
 	var set *shareSettings
 	m := b.image.Load()
 	for i := range all {
@@ -85,6 +85,10 @@ func (b *Broker) acknowledge(id, member string, version int16, renews bool, all 
 			a.err = &apiError{code: kerr.UnknownTopicOrPartition.Code}
 			continue
 		case len(a.acks) == 0:
+			continue
+		}
+		if code := t.partition(a.at.index).leadership.Load().check(n, -1); code != 0 {
+			a.err = &apiError{code: code}
 			continue
 		}
 		p := b.shares.find(share.PartitionKey{Group: id, Topic: a.at.topic, Partition: a.at.index})
@@ -124,7 +128,7 @@ func (b *Broker) handleShareAcknowledge(r *request, req *kmsg.ShareAcknowledgeRe
 	key := shareSessionKey{id, member}
 	var session *shareSession
 	if err == nil {
-		session, err = b.continueShareSession(key, req.ShareSessionEpoch)
+		session, err = continueShareSession(r.node.shareSessions, key, req.ShareSessionEpoch)
 	}
 	if err != nil {
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(err)
@@ -137,9 +141,9 @@ func (b *Broker) handleShareAcknowledge(r *request, req *kmsg.ShareAcknowledgeRe
 			all = append(all, shareAcks{at: sharePlace{req.Topics[i].TopicID, p.Partition}, acks: acksOf(p.AcknowledgementBatches)})
 		}
 	}
-	b.acknowledge(id, member, req.Version, req.IsRenewAck, all)
+	b.acknowledge(r.node, id, member, req.Version, req.IsRenewAck, all)
 	if req.ShareSessionEpoch == finalShareEpoch {
-		b.endShareSession(session)
+		b.endShareSession(r.node, session)
 	}
 	if req.Version >= 2 {
 		resp.AcquisitionLockTimeoutMillis = int32(b.shareSettings(id).limits.LockFor.Milliseconds())
@@ -182,18 +186,18 @@ func (b *Broker) leaderOf(at sharePlace, err *apiError) *leadership {
 
 // continueShareSession takes the session epoch of a ShareAcknowledge
 // (SharePartitionManager.acknowledgeSessionUpdate).
-func (b *Broker) continueShareSession(key shareSessionKey, epoch int32) (*shareSession, *apiError) {
+func continueShareSession(sessions *shareSessions, key shareSessionKey, epoch int32) (*shareSession, *apiError) {
 	var err *kerr.Error
 	var f *shareSession
 	switch epoch {
 	case firstShareEpoch:
 		err = kerr.InvalidShareSessionEpoch
 	case finalShareEpoch:
-		if f = b.shareSessions.get(key); f == nil {
+		if f = sessions.get(key); f == nil {
 			err = kerr.ShareSessionNotFound
 		}
 	default:
-		f, err = b.shareSessions.next(key, epoch, func(*shareSession) {})
+		f, err = sessions.next(key, epoch, func(*shareSession) {})
 	}
 	if err != nil {
 		return nil, &apiError{code: err.Code}

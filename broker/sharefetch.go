@@ -80,7 +80,7 @@ func (b *Broker) handleShareFetch(r *request, req *kmsg.ShareFetchRequest) (kmsg
 		return f.refused(err), nil
 	}
 	f.set = b.shareSettings(f.id)
-	b.acknowledge(f.id, f.member, req.Version, renews, acks)
+	b.acknowledge(r.node, f.id, f.member, req.Version, renews, acks)
 	if req.ShareSessionEpoch != finalShareEpoch && !renews {
 		f.begin(session)
 		if err := f.collect(); err != nil {
@@ -94,9 +94,9 @@ func (b *Broker) handleShareFetch(r *request, req *kmsg.ShareFetchRequest) (kmsg
 		f.results, f.slices = nil, nil
 	}
 	if req.ShareSessionEpoch == finalShareEpoch {
-		b.endShareSession(session)
+		b.endShareSession(r.node, session)
 	} else if req.ShareSessionEpoch != firstShareEpoch {
-		if err := b.shareSessions.told(session, req.ShareSessionEpoch, f.results); err != nil {
+		if err := r.node.shareSessions.told(session, req.ShareSessionEpoch, f.results); err != nil {
 			return f.refused(&apiError{code: err.Code}), nil
 		}
 	}
@@ -124,7 +124,7 @@ func (f *shareFetch) acks() []shareAcks {
 // enter finds the member's session, or makes it
 // (SharePartitionManager.newContext).
 func (f *shareFetch) enter(acks bool) (*shareSession, *apiError) {
-	b, sessions := f.broker, f.broker.shareSessions
+	b, sessions := f.broker, f.r.node.shareSessions
 	key := shareSessionKey{f.id, f.member}
 	var session *shareSession
 	var err *kerr.Error
@@ -170,7 +170,7 @@ func (f *shareFetch) enter(acks bool) (*shareSession, *apiError) {
 // begin finds the partitions of the session.
 func (f *shareFetch) begin(session *shareSession) {
 	m := f.broker.image.Load()
-	places := f.broker.shareSessions.places(session, f.req.ShareSessionEpoch)
+	places := f.r.node.shareSessions.places(session, f.req.ShareSessionEpoch)
 	f.results = make([]shareResult, len(places))
 	for i, at := range places {
 		r := &f.results[i]

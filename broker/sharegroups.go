@@ -47,11 +47,17 @@ func (b *Broker) shareTiming(id string) group.Timing {
 }
 
 // handleShareGroupDescribe serves ShareGroupDescribe v0-v1.
-func (b *Broker) handleShareGroupDescribe(_ *request, req *kmsg.ShareGroupDescribeRequest) (kmsg.Response, error) {
+func (b *Broker) handleShareGroupDescribe(r *request, req *kmsg.ShareGroupDescribeRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.ShareGroupDescribeResponse)
 	topics := b.lookupTopic()
 	for _, id := range req.GroupIDs {
 		var d kmsg.ShareGroupDescribeResponseGroup
+		if err := r.coordinates(groupMetadataTopic, id); err != nil {
+			d = kmsg.NewShareGroupDescribeResponseGroup()
+			d.GroupID, d.ErrorCode, d.AuthorizedOperations = id, err.Code, notAsked
+			resp.Groups = append(resp.Groups, d)
+			continue
+		}
 		if !b.groups.peek(id, func(g *group.Group) { d = g.DescribeShare(topics) }) {
 			d = group.NewGroup(id, b.groups.config()).DescribeShare(topics)
 		}
@@ -70,7 +76,7 @@ func (b *Broker) handleShareGroupDescribe(_ *request, req *kmsg.ShareGroupDescri
 
 // handleDescribeShareGroupOffsets serves DescribeShareGroupOffsets v0-v1 (v1:
 // lag).
-func (b *Broker) handleDescribeShareGroupOffsets(_ *request, req *kmsg.DescribeShareGroupOffsetsRequest) (kmsg.Response, error) {
+func (b *Broker) handleDescribeShareGroupOffsets(r *request, req *kmsg.DescribeShareGroupOffsetsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.DescribeShareGroupOffsetsResponse)
 	for i := range req.Groups {
 		asked := &req.Groups[i]
@@ -79,6 +85,8 @@ func (b *Broker) handleDescribeShareGroupOffsets(_ *request, req *kmsg.DescribeS
 		switch {
 		case !b.sharesServed():
 			out.ErrorCode = kerr.UnsupportedVersion.Code
+		case r.coordinates(groupMetadataTopic, asked.GroupID) != nil:
+			out.ErrorCode = kerr.NotCoordinator.Code
 		case asked.Topics == nil:
 			out.Topics = b.allShareOffsets(asked.GroupID)
 		default:

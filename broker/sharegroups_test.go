@@ -283,7 +283,7 @@ func TestThereAreOnlySoManyShareSessions(t *testing.T) {
 		t.Errorf("a second session is answered [%d]", resp.ErrorCode)
 	}
 	_ = a.nc.Close()
-	if err := b.WaitFor(t.Context(), "the session to end", func() bool { return b.shareSessions.none("g") }); err != nil {
+	if err := b.WaitFor(t.Context(), "the session to end", func() bool { return b.nodes[0].shareSessions.none("g") }); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "once the first is gone", acquired(other.get()), "")

@@ -23,7 +23,7 @@ const (
 // shareSessionKey is who has a session. A member has one at most.
 type shareSessionKey struct{ group, member string }
 
-// shareSessions is all sessions.
+// shareSessions is all sessions of a node.
 type shareSessions struct {
 	mu    sync.Mutex // a leaf
 	byKey map[shareSessionKey]*shareSession
@@ -193,8 +193,8 @@ func (s *shareSessions) reset() {
 }
 
 // endShareSession ends a session: what its member has on loan is given back.
-func (b *Broker) endShareSession(f *shareSession) {
-	if places := b.shareSessions.end(f); len(places) > 0 {
+func (b *Broker) endShareSession(n *node, f *shareSession) {
+	if places := n.shareSessions.end(f); len(places) > 0 {
 		b.shares.releaseMember(f.key.group, f.key.member, places)
 	}
 }
@@ -204,9 +204,9 @@ func (b *Broker) endShareSession(f *shareSession) {
 // with what is stored, as in Kafka.
 func (b *Broker) shareDisconnected(c *conn) {
 	for _, f := range c.shareSessions {
-		b.endShareSession(f)
-		if b.shareSessions.none(f.key.group) {
-			b.shares.unloadGroup(f.key.group)
+		b.endShareSession(c.node, f)
+		if c.node.shareSessions.none(f.key.group) {
+			b.shares.unloadGroup(f.key.group, c.node)
 		}
 	}
 	c.shareSessions = nil

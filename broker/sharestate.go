@@ -347,10 +347,14 @@ func (s *shares) releaseMember(id, member string, places []sharePlace) {
 	}
 }
 
-// unloadGroup forgets what is known of records on loan to a group that nobody
-// is connected for.
-func (s *shares) unloadGroup(id string) {
+// unloadGroup forgets what a node knows of records on loan to a group that
+// nobody is connected to it for.
+func (s *shares) unloadGroup(id string, n *node) {
+	m := s.b.image.Load()
 	for _, p := range s.ofGroup(id) {
+		if log := m.topicByID(p.key.Topic).partition(p.key.Partition); log != nil && log.leadership.Load().leader != n.id {
+			continue
+		}
 		p.mu.Lock()
 		p.unload()
 		if p.state == nil && !p.gone {

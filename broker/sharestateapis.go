@@ -16,7 +16,10 @@ import (
 const textNegativePartition = "The partition id cannot be a negative number."
 
 // checkSharePlace finds what is wrong with a partition whatever its state is.
-func (b *Broker) checkSharePlace(topic [16]byte, partition int32) *apiError {
+func (b *Broker) checkSharePlace(r *request, id string, topic [16]byte, partition int32) *apiError {
+	if err := r.coordinates(shareStateTopic, coordinatorKey(share.PartitionKey{Group: id, Topic: topic, Partition: partition})); err != nil {
+		return &apiError{code: err.Code, message: err.Description}
+	}
 	switch {
 	case partition < 0:
 		return fail(kerr.InvalidRequest, textNegativePartition)
@@ -40,7 +43,7 @@ func (b *Broker) atShareState(id string, topic [16]byte, partition int32, f func
 }
 
 // handleInitializeShareGroupState serves InitializeShareGroupState v0.
-func (b *Broker) handleInitializeShareGroupState(_ *request, req *kmsg.InitializeShareGroupStateRequest) (kmsg.Response, error) {
+func (b *Broker) handleInitializeShareGroupState(r *request, req *kmsg.InitializeShareGroupStateRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.InitializeShareGroupStateResponse)
 	if req.GroupID == "" {
 		return resp, nil
@@ -52,7 +55,7 @@ func (b *Broker) handleInitializeShareGroupState(_ *request, req *kmsg.Initializ
 		for _, p := range t.Partitions {
 			answer := kmsg.NewInitializeShareGroupStateResponseTopicPartition()
 			answer.Partition = p.Partition
-			err := b.checkSharePlace(t.TopicID, p.Partition)
+			err := b.checkSharePlace(r, req.GroupID, t.TopicID, p.Partition)
 			if p.Partition >= 0 {
 				refused := b.atShareState(req.GroupID, t.TopicID, p.Partition, func(s *sharePartition) *share.Refusal {
 					if err != nil {
@@ -82,7 +85,7 @@ func (p *sharePartition) fenced(epoch int32) *share.Refusal {
 }
 
 // handleReadShareGroupState serves ReadShareGroupState v0.
-func (b *Broker) handleReadShareGroupState(_ *request, req *kmsg.ReadShareGroupStateRequest) (kmsg.Response, error) {
+func (b *Broker) handleReadShareGroupState(r *request, req *kmsg.ReadShareGroupStateRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.ReadShareGroupStateResponse)
 	if req.GroupID == "" {
 		return resp, nil
@@ -93,7 +96,7 @@ func (b *Broker) handleReadShareGroupState(_ *request, req *kmsg.ReadShareGroupS
 		for _, p := range t.Partitions {
 			answer := kmsg.NewReadShareGroupStateResponseTopicPartition()
 			answer.Partition = p.Partition
-			err := b.checkSharePlace(t.TopicID, p.Partition)
+			err := b.checkSharePlace(r, req.GroupID, t.TopicID, p.Partition)
 			if p.Partition >= 0 {
 				refused := b.atShareState(req.GroupID, t.TopicID, p.Partition, func(s *sharePartition) *share.Refusal {
 					leaderEpoch := p.LeaderEpoch
@@ -127,7 +130,7 @@ func (b *Broker) handleReadShareGroupState(_ *request, req *kmsg.ReadShareGroupS
 
 // handleWriteShareGroupState serves WriteShareGroupState v0-v1 (v1: how many
 // deliveries are complete).
-func (b *Broker) handleWriteShareGroupState(_ *request, req *kmsg.WriteShareGroupStateRequest) (kmsg.Response, error) {
+func (b *Broker) handleWriteShareGroupState(r *request, req *kmsg.WriteShareGroupStateRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.WriteShareGroupStateResponse)
 	if req.GroupID == "" {
 		return resp, nil
@@ -138,7 +141,7 @@ func (b *Broker) handleWriteShareGroupState(_ *request, req *kmsg.WriteShareGrou
 		for _, p := range t.Partitions {
 			answer := kmsg.NewWriteShareGroupStateResponseTopicPartition()
 			answer.Partition = p.Partition
-			err := b.checkSharePlace(t.TopicID, p.Partition)
+			err := b.checkSharePlace(r, req.GroupID, t.TopicID, p.Partition)
 			if p.Partition >= 0 {
 				w := share.Write{StateEpoch: p.StateEpoch, Start: p.StartOffset, Complete: p.DeliveryCompleteCount}
 				if req.Version == 0 {
@@ -172,7 +175,7 @@ func (b *Broker) handleWriteShareGroupState(_ *request, req *kmsg.WriteShareGrou
 }
 
 // handleDeleteShareGroupState serves DeleteShareGroupState v0.
-func (b *Broker) handleDeleteShareGroupState(_ *request, req *kmsg.DeleteShareGroupStateRequest) (kmsg.Response, error) {
+func (b *Broker) handleDeleteShareGroupState(r *request, req *kmsg.DeleteShareGroupStateRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.DeleteShareGroupStateResponse)
 	if req.GroupID == "" {
 		return resp, nil
@@ -183,7 +186,7 @@ func (b *Broker) handleDeleteShareGroupState(_ *request, req *kmsg.DeleteShareGr
 		for _, p := range t.Partitions {
 			answer := kmsg.NewDeleteShareGroupStateResponseTopicPartition()
 			answer.Partition = p.Partition
-			err := b.checkSharePlace(t.TopicID, p.Partition)
+			err := b.checkSharePlace(r, req.GroupID, t.TopicID, p.Partition)
 			if err == nil {
 				_ = b.atShareState(req.GroupID, t.TopicID, p.Partition, func(s *sharePartition) *share.Refusal {
 					if s.state != nil {
@@ -203,7 +206,7 @@ func (b *Broker) handleDeleteShareGroupState(_ *request, req *kmsg.DeleteShareGr
 
 // handleReadShareGroupStateSummary serves ReadShareGroupStateSummary v0-v1 (v1:
 // how many deliveries are complete).
-func (b *Broker) handleReadShareGroupStateSummary(_ *request, req *kmsg.ReadShareGroupStateSummaryRequest) (kmsg.Response, error) {
+func (b *Broker) handleReadShareGroupStateSummary(r *request, req *kmsg.ReadShareGroupStateSummaryRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.ReadShareGroupStateSummaryResponse)
 	if req.GroupID == "" {
 		return resp, nil
@@ -214,7 +217,7 @@ func (b *Broker) handleReadShareGroupStateSummary(_ *request, req *kmsg.ReadShar
 		for _, p := range t.Partitions {
 			answer := kmsg.NewReadShareGroupStateSummaryResponseTopicPartition()
 			answer.Partition = p.Partition
-			err := b.checkSharePlace(t.TopicID, p.Partition)
+			err := b.checkSharePlace(r, req.GroupID, t.TopicID, p.Partition)
 			if err == nil {
 				answer.StartOffset, answer.DeliveryCompleteCount = -1, -1
 				if s := b.shares.summary(share.PartitionKey{Group: req.GroupID, Topic: t.TopicID, Partition: p.Partition}); s != nil {
