@@ -67,8 +67,11 @@ func badAcks(acks []share.Ack, version int16, renews bool) bool {
 	return false
 }
 
-// acknowledge takes a member's acknowledgements and notes what became of each.
-func (b *Broker) acknowledge(n *node, id, member string, version int16, renews bool, all []shareAcks) {
+// acknowledge takes a member's acknowledgements and returns them with what
+// became of each. Partitions without any are only among them if others have
+// some, as in Kafka.
+func (b *Broker) acknowledge(n *node, id, member string, version int16, renews bool, all []shareAcks) []shareAcks {
+	some := false
 	var set *shareSettings
 	m := b.image.Load()
 	for i := range all {
@@ -91,6 +94,7 @@ func (b *Broker) acknowledge(n *node, id, member string, version int16, renews b
 			a.err = &apiError{code: code}
 			continue
 		}
+		some = true
 		p := b.shares.find(share.PartitionKey{Group: id, Topic: a.at.topic, Partition: a.at.index})
 		if p == nil {
 			a.err = errUnknownTopicOrPartition
@@ -106,6 +110,10 @@ func (b *Broker) acknowledge(n *node, id, member string, version int16, renews b
 			return p.live.Acknowledge(now, member, a.acks, &set.limits, func(w share.Write) *share.Refusal { return b.shares.put(p, w) })
 		}))
 	}
+	if some {
+		return all
+	}
+	return slices.DeleteFunc(all, func(a shareAcks) bool { return a.err == nil })
 }
 
 // shareMember checks who sends a share request. Kafka gives such errors no
@@ -141,7 +149,7 @@ func (b *Broker) handleShareAcknowledge(r *request, req *kmsg.ShareAcknowledgeRe
 			all = append(all, shareAcks{at: sharePlace{req.Topics[i].TopicID, p.Partition}, acks: acksOf(p.AcknowledgementBatches)})
 		}
 	}
-	b.acknowledge(r.node, id, member, req.Version, req.IsRenewAck, all)
+	all = b.acknowledge(r.node, id, member, req.Version, req.IsRenewAck, all)
 	if req.ShareSessionEpoch == finalShareEpoch {
 		b.endShareSession(r.node, session)
 	}

@@ -80,7 +80,7 @@ func (b *Broker) handleShareFetch(r *request, req *kmsg.ShareFetchRequest) (kmsg
 		return f.refused(err), nil
 	}
 	f.set = b.shareSettings(f.id)
-	b.acknowledge(r.node, f.id, f.member, req.Version, renews, acks)
+	acks = b.acknowledge(r.node, f.id, f.member, req.Version, renews, acks)
 	if req.ShareSessionEpoch != finalShareEpoch && !renews {
 		f.begin(session)
 		if err := f.collect(); err != nil {

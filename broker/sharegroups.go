@@ -159,7 +159,7 @@ func (b *Broker) handleAlterShareGroupOffsets(_ *request, req *kmsg.AlterShareGr
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(&apiError{code: kerr.UnsupportedVersion.Code})
 		return resp, nil
 	case req.GroupID == "":
-		resp.ErrorCode, resp.ErrorMessage = codeAndText(&apiError{code: kerr.InvalidGroupID.Code})
+		resp.ErrorCode, resp.ErrorMessage = codeAndText(fail(kerr.InvalidGroupID, "The group id is invalid."))
 		return resp, nil
 	}
 	b.internalTopic(groupMetadataTopic) // the group may begin here
@@ -180,7 +180,7 @@ func (b *Broker) handleDeleteShareGroupOffsets(_ *request, req *kmsg.DeleteShare
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(&apiError{code: kerr.UnsupportedVersion.Code})
 		return resp, nil
 	case req.GroupID == "":
-		resp.ErrorCode, resp.ErrorMessage = codeAndText(&apiError{code: kerr.InvalidGroupID.Code})
+		resp.ErrorCode, resp.ErrorMessage = codeAndText(fail(kerr.InvalidGroupID, "The group id is invalid."))
 		return resp, nil
 	}
 	topics := b.lookupTopic()

@@ -161,18 +161,18 @@ func TestAShareGroupIsServedInEachVersion(t *testing.T) {
 		b := Start(t, WithTopic("t", 3, nil))
 		c := dial(t, b)
 		resp := ask[*kmsg.ShareGroupHeartbeatResponse](c, shareHeartbeat(version, "m", 0, "t"))
-		if resp.ErrorCode != 0 || resp.MemberEpoch != 1 || resp.HeartbeatIntervalMillis != 5000 || *resp.MemberID != "m" || resp.Assignment == nil {
+		if resp.ErrorCode != 0 || resp.MemberEpoch != 3 || resp.HeartbeatIntervalMillis != 5000 || *resp.MemberID != "m" || resp.Assignment == nil {
 			t.Fatalf("v%d: a join is answered %+v", version, resp)
 		}
 		want(t, "assignment", fmt.Sprint(resp.Assignment.TopicPartitions[0].Partitions), "[0 1 2]")
-		if resp = ask[*kmsg.ShareGroupHeartbeatResponse](c, shareHeartbeat(version, "m", 1)); resp.ErrorCode != 0 || resp.Assignment != nil {
+		if resp = ask[*kmsg.ShareGroupHeartbeatResponse](c, shareHeartbeat(version, "m", 3)); resp.ErrorCode != 0 || resp.Assignment != nil {
 			t.Errorf("v%d: a heartbeat with nothing new is answered %+v", version, resp)
 		}
 		ask[*kmsg.ShareGroupHeartbeatResponse](c, shareHeartbeat(version, "n", 0, "t"))
 		describe := kmsg.NewPtrShareGroupDescribeRequest()
 		describe.Version, describe.GroupIDs, describe.IncludeAuthorizedOperations = version, []string{"g", "other", ""}, true
 		d := ask[*kmsg.ShareGroupDescribeResponse](c, describe)
-		if g := d.Groups[0]; g.GroupState != "Stable" || g.GroupEpoch != 2 || g.AssignmentEpoch != 2 || g.Assignor != "simple" || len(g.Members) != 2 || g.AuthorizedOperations != groupOperations {
+		if g := d.Groups[0]; g.GroupState != "Stable" || g.GroupEpoch != 4 || g.AssignmentEpoch != 4 || g.Assignor != "simple" || len(g.Members) != 2 || g.AuthorizedOperations != groupOperations {
 			t.Errorf("v%d: described as %+v", version, g)
 		}
 		if d.Groups[1].ErrorCode != kerr.GroupIDNotFound.Code || *d.Groups[1].ErrorMessage != "Group other not found." || d.Groups[2].ErrorCode != kerr.InvalidGroupID.Code {
@@ -199,7 +199,7 @@ func TestShareHeartbeatsThatAreRefused(t *testing.T) {
 		{"an epoch that is none", shareHeartbeat(1, "m", -2), "[42] MemberEpoch is invalid."},
 		{"leaving an unknown group", shareHeartbeat(1, "m", -1), "[69] Group g not found."},
 		{"joining", shareHeartbeat(1, "m", 0, "t"), "[0]"},
-		{"a larger epoch", shareHeartbeat(1, "m", 9), "[110] The share group member has a greater member epoch (9) than the one known by the group coordinator (1). The member must abandon all its partitions and rejoin."},
+		{"a larger epoch", shareHeartbeat(1, "m", 9), "[110] The share group member has a greater member epoch (9) than the one known by the group coordinator (3). The member must abandon all its partitions and rejoin."},
 		{"an unknown member", shareHeartbeat(1, "n", 1), "[25] Member n is not a member of group g."},
 	} {
 		resp := ask[*kmsg.ShareGroupHeartbeatResponse](c, s.req)

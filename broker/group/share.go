@@ -71,7 +71,7 @@ type ShareStates interface {
 }
 
 // newShare returns a share group in place of a group id that does not exist.
-func newShare(b base) *Share { return &Share{base: b, state: Dead} }
+func newShare(b base) *Share { return &Share{base: b, state: Dead, epoch: 1, assignmentEpoch: 1} }
 
 // Kind returns KindShare.
 func (g *Share) Kind() string { return KindShare }

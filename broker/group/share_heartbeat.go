@@ -86,7 +86,8 @@ func (g *Share) heartbeat(client Client, req *kmsg.ShareGroupHeartbeatRequest, c
 			g.bump(e)
 		}
 	}
-	if g.beginTopics(states) && g.epoch <= g.assignmentEpoch {
+	if g.beginTopics(states) {
+		// In Kafka a later heartbeat finds them initialized, and does this.
 		g.bump(Event{Why: "partitions initialized"})
 		changed = true
 	}

@@ -50,6 +50,8 @@ var apacheTable = []meant{
 
 	{path: "HeartbeatIntervalMillis", ref: "5000", sub: "100", why: "heartbeat interval of a member that waits for others to give up partitions"},
 
+	{script: "share fetch", step: "an unknown topic", path: "*", why: "ShareFetch that begins a session with an unknown topic id"},
+
 	{script: "frames", step: "a TLS hello", path: answered, ref: "closed", sub: errStrange.Error(), why: "HTTP and TLS on the Kafka port"},
 }
 
