@@ -119,6 +119,20 @@ func TestOnlyTheLeaderServesAPartition(t *testing.T) {
 			t.Errorf("Fetch v%d from a follower: [%d], %d bytes", version, answer.ErrorCode, len(answer.RecordBatches))
 		}
 	}
+	// A broker without a replica is none to read from.
+	if _, err := b.createTopic(newTopic{name: "one", partitions: -1, replicas: -1, assignment: map[int32][]int32{0: {1}}}); err != nil {
+		t.Fatal(err)
+	}
+	for version := int16(4); version <= 18; version++ {
+		got := ask[*kmsg.FetchResponse](c, fetchRequest(t, b, version, "one", 0, 0))
+		answer := got.Topics[0].Partitions[0]
+		if answer.ErrorCode != 6 {
+			t.Errorf("Fetch v%d where no replica is: [%d]", version, answer.ErrorCode)
+		}
+		if version >= 16 && (answer.CurrentLeader.LeaderID != 1 || len(got.Brokers) != 1 || got.Brokers[0].NodeID != 1 || int(got.Brokers[0].Port) != portOf(t, b, 1)) {
+			t.Errorf("Fetch v%d: %+v, brokers %+v", version, answer, got.Brokers)
+		}
+	}
 	list := kmsg.NewPtrListOffsetsRequest()
 	list.Version, list.ReplicaID = 7, -1
 	list.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: "t", Partitions: []kmsg.ListOffsetsRequestTopicPartition{{Timestamp: -1, CurrentLeaderEpoch: -1}}}}
@@ -295,8 +309,11 @@ func TestAGroupSurvivesTheMoveOfItsCoordinator(t *testing.T) {
 				break
 			}
 		}
-		if err := consumer.CommitUncommittedOffsets(ctx); err != nil {
-			t.Fatalf("cannot commit: %v", err)
+		// The client does not try again by itself when the port is refused.
+		for err := consumer.CommitUncommittedOffsets(ctx); err != nil; err = consumer.CommitUncommittedOffsets(ctx) {
+			if ctx.Err() != nil {
+				t.Fatalf("cannot commit: %v", err)
+			}
 		}
 	}
 	produce(0)
@@ -556,8 +573,11 @@ func TestATransactionOutlivesItsCoordinatorAndItsLeaders(t *testing.T) {
 				}
 			}
 		}
-		if err := producer.EndTransaction(ctx, kgo.TransactionEndTry(n%2 == 0)); err != nil {
-			t.Fatalf("transaction %d: %v", n, err)
+		end := func() error { return producer.EndTransaction(ctx, kgo.TransactionEndTry(n%2 == 0)) }
+		for err := end(); err != nil; err = end() { // as with commits: a port may be refused
+			if ctx.Err() != nil {
+				t.Fatalf("transaction %d: %v", n, err)
+			}
 		}
 	}
 	consumer := clusterClient(t, b, kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),

@@ -206,8 +206,12 @@ func (b *Broker) control(f func()) {
 // woken, to be told. It returns the markers that nobody was there to take.
 func (p *partition) lead(l *leadership) (owed []*marker) {
 	p.mu.Lock()
+	began := p.leadership.Load().leaderEpoch != l.leaderEpoch
 	p.leadership.Store(l)
 	p.succeed(l)
+	if began {
+		p.epochStart.Store(p.log.EndOffset())
+	}
 	if l.leader >= 0 {
 		owed, p.owed = p.owed, nil
 	}

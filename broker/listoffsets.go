@@ -119,6 +119,13 @@ func (b *Broker) listOffset(r *request, req *kmsg.ListOffsetsRequest, p *partiti
 		return foundOffset{list: p.offsetsBefore(ts, end, int(asked.MaxNumOffsets), b.nowMs())}, 0
 	}
 	found := noOffset
+	if p.epochStart.Load() > seen.highWatermark && ts != earliestTimestamp && ts != earliestLocalTimestamp {
+		// A new leader that does not know yet what is committed.
+		if req.Version < 5 {
+			return noOffset, kerr.LeaderNotAvailable.Code
+		}
+		return noOffset, kerr.OffsetNotAvailable.Code
+	}
 	switch ts {
 	case latestTimestamp:
 		return foundOffset{offset: end, timestamp: -1, leaderEpoch: seen.leadership.leaderEpoch}, 0

@@ -42,6 +42,9 @@ type partition struct {
 	// has them, so a reader that loads it first finds all of them.
 	highWatermark atomic.Int64
 
+	// epochStart is where the log ended when the leader epoch began.
+	epochStart atomic.Int64
+
 	// cleanAt is when the janitor looks at the log, in ms; storage.Never: not
 	// before something happens. It is written under janitor.mu.
 	cleanAt atomic.Int64

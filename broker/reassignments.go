@@ -68,9 +68,15 @@ func (b *Broker) reassign(p *partition, replicas []int32, mayResize bool) *apiEr
 	}
 	replicas = slices.Clone(replicas)
 	next := *l
-	next.adding, next.removing = without(replicas, l.replicas...), without(l.replicas, replicas...)
+	first := without(replicas, l.replicas...)
+	next.adding, next.removing = slices.Clone(first), without(l.replicas, replicas...)
+	for _, id := range l.adding {
+		if slices.Contains(replicas, id) { // still on its way
+			next.adding = append(next.adding, id)
+		}
+	}
 	next.replicas = append(replicas, next.removing...)
-	p.welcome(next.adding, b.nowMs())
+	p.welcome(first, b.nowMs())
 	b.change(p, next, electOnline)
 	b.chase(p)
 	return nil

@@ -307,3 +307,35 @@ func TestAConsumerReadsFromTheReplicaInItsRack(t *testing.T) {
 		t.Errorf("with the replica's broker stopped: %+v", got)
 	}
 }
+
+func TestANewLeaderDoesNotKnowAtOnceWhatIsCommitted(t *testing.T) {
+	b := still(t)
+	c := dialBroker(t, b, 1)
+	lag(t, b, 3, 10*time.Second)
+	c.produceAcks(b, 1, time.Second, "a")
+	if err := b.MoveLeader("t", 0, 2); err != nil { // which has the record
+		t.Fatal(err)
+	}
+	offset := func(version int16, timestamp int64) kmsg.ListOffsetsResponseTopicPartition {
+		req := kmsg.NewPtrListOffsetsRequest()
+		req.Version, req.ReplicaID = version, -1
+		req.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: "t", Partitions: []kmsg.ListOffsetsRequestTopicPartition{{Timestamp: timestamp, CurrentLeaderEpoch: -1}}}}
+		return ask[*kmsg.ListOffsetsResponse](dialBroker(t, b, 2), req).Topics[0].Partitions[0]
+	}
+	for version := int16(1); version <= 11; version++ {
+		want := int16(78)
+		if version < 5 {
+			want = 5
+		}
+		if got := offset(version, latestTimestamp); got.ErrorCode != want {
+			t.Errorf("v%d, the end: %+v", version, got)
+		}
+		if got := offset(version, earliestTimestamp); got.ErrorCode != 0 || got.Offset != 0 {
+			t.Errorf("v%d, the start: %+v", version, got)
+		}
+	}
+	b.Advance(10 * time.Second)
+	if got := offset(7, latestTimestamp); got.ErrorCode != 0 || got.Offset != 1 {
+		t.Errorf("when the other replica has it: %+v", got)
+	}
+}
