@@ -356,6 +356,33 @@ func TestAnotherBrokerThanTheCoordinatorIsNone(t *testing.T) { // behaviour 41
 			t.Errorf("JoinGroup v%d: [%d]", version, got.ErrorCode)
 		}
 	}
+	for version := int16(0); version <= 5; version++ {
+		leave := kmsg.NewPtrLeaveGroupRequest()
+		leave.Version, leave.Group, leave.MemberID = version, "g", "m"
+		leave.Members = []kmsg.LeaveGroupRequestMember{{MemberID: "m"}}
+		if got := ask[*kmsg.LeaveGroupResponse](other, leave); got.ErrorCode != 16 || len(got.Members) > 0 {
+			t.Errorf("LeaveGroup v%d: %+v", version, got)
+		}
+		sync := kmsg.NewPtrSyncGroupRequest()
+		sync.Version, sync.Group = version, "g"
+		if got := ask[*kmsg.SyncGroupResponse](other, sync); got.ErrorCode != 16 {
+			t.Errorf("SyncGroup v%d: %+v", version, got)
+		}
+	}
+	for version := int16(0); version <= 9; version++ {
+		commit := kmsg.NewPtrOffsetCommitRequest()
+		commit.Version, commit.Group = version, "g"
+		commit.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "t", Partitions: []kmsg.OffsetCommitRequestTopicPartition{{Partition: 0}, {Partition: 1}}}}
+		got := ask[*kmsg.OffsetCommitResponse](other, commit)
+		if len(got.Topics) != 1 || len(got.Topics[0].Partitions) != 2 || got.Topics[0].Partitions[1].ErrorCode != 16 || got.Topics[0].Partitions[1].Partition != 1 {
+			t.Errorf("OffsetCommit v%d: %+v", version, got)
+		}
+	}
+	forget := kmsg.NewPtrOffsetDeleteRequest()
+	forget.Group, forget.Topics = "g", []kmsg.OffsetDeleteRequestTopic{{Topic: "t", Partitions: []kmsg.OffsetDeleteRequestTopicPartition{{}}}}
+	if got := ask[*kmsg.OffsetDeleteResponse](other, forget); got.ErrorCode != 16 || len(got.Topics) > 0 {
+		t.Errorf("OffsetDelete: %+v", got)
+	}
 	for version := int16(0); version <= 10; version++ {
 		offsets := kmsg.NewPtrOffsetFetchRequest()
 		offsets.Version, offsets.Group = version, "g"
@@ -835,5 +862,47 @@ func TestWithoutEligibleLeadersTheLastReplicaStaysInTheISR(t *testing.T) {
 	}
 	if l := onlyPartition(t, b, "t").leadership.Load(); l.leader != 1 || !slices.Equal(l.isr, []int32{1}) {
 		t.Errorf("after the start: %+v", *l)
+	}
+}
+
+func TestAShareGroupReadsFromTheLeadersOfAllBrokers(t *testing.T) {
+	b := three(t, 3)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for partition := range int32(3) {
+		if err := b.MoveLeader("t", partition, partition+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := b.Coordinator("g")
+	elsewhere := dialBroker(t, b, at%3+1)
+	beat := kmsg.NewPtrShareGroupHeartbeatRequest()
+	beat.Version, beat.GroupID, beat.MemberID = 1, "g", "AAAAAAAAAAAAAAAAAAAAAQ"
+	if got := ask[*kmsg.ShareGroupHeartbeatResponse](elsewhere, beat); got.ErrorCode != 16 {
+		t.Errorf("ShareGroupHeartbeat elsewhere: [%d]", got.ErrorCode)
+	}
+	describe := kmsg.NewPtrShareGroupDescribeRequest()
+	describe.Version, describe.GroupIDs = 1, []string{"g"}
+	if got := ask[*kmsg.ShareGroupDescribeResponse](elsewhere, describe); got.Groups[0].ErrorCode != 16 {
+		t.Errorf("ShareGroupDescribe elsewhere: %+v", got)
+	}
+	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	alter.Resources = []kmsg.IncrementalAlterConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeGroupConfig, ResourceName: "g", Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "share.auto.offset.reset", Value: kmsg.StringPtr("earliest")}}}}
+	if got := ask[*kmsg.IncrementalAlterConfigsResponse](elsewhere, alter); got.Resources[0].ErrorCode != 0 {
+		t.Fatalf("%+v", got)
+	}
+	for partition := range int32(3) {
+		if err := b.Produce("t", Record{Partition: partition, Value: fmt.Append(nil, partition)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	consumer := clusterClient(t, b, kgo.ShareGroup("g"), kgo.ConsumeTopics("t"), kgo.FetchMaxWait(50*time.Millisecond))
+	seen := make(map[int32]int)
+	for len(seen) < 3 {
+		fetches := consumer.PollFetches(ctx)
+		if ctx.Err() != nil {
+			t.Fatalf("records of partitions %v came", seen)
+		}
+		fetches.EachRecord(func(r *kgo.Record) { seen[r.Partition]++; r.Ack(kgo.AckAccept) })
 	}
 }

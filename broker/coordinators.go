@@ -49,11 +49,51 @@ func (b *Broker) serve(r *request) (kmsg.Response, error) {
 	}
 	if len(b.nodes) > 1 {
 		if topic, key, about := coordinated(r.body); about && r.coordinates(topic, key) != nil {
-			f := fault.Fail(kmsg.Key(r.key), kerr.NotCoordinator)
-			return b.failed(&f, r)
+			return b.elsewhere(r)
 		}
 	}
 	return handlers[r.key](b, r)
+}
+
+// elsewhere is the answer to a request for a coordinator that is elsewhere: the
+// error stands where Kafka has it, for the whole or at each partition.
+func (b *Broker) elsewhere(r *request) (kmsg.Response, error) {
+	code := kerr.NotCoordinator.Code
+	answer := r.body.ResponseKind()
+	switch resp := answer.(type) {
+	case *kmsg.JoinGroupResponse:
+		resp.ErrorCode, resp.Generation, resp.MemberID = code, -1, r.body.(*kmsg.JoinGroupRequest).MemberID
+	case *kmsg.HeartbeatResponse:
+		resp.ErrorCode = code
+	case *kmsg.LeaveGroupResponse:
+		resp.ErrorCode = code
+	case *kmsg.SyncGroupResponse:
+		resp.ErrorCode = code
+	case *kmsg.OffsetDeleteResponse:
+		resp.ErrorCode = code
+	case *kmsg.ConsumerGroupHeartbeatResponse:
+		resp.ErrorCode = code
+	case *kmsg.ShareGroupHeartbeatResponse:
+		resp.ErrorCode = code
+	case *kmsg.AlterShareGroupOffsetsResponse:
+		resp.ErrorCode = code
+	case *kmsg.DeleteShareGroupOffsetsResponse:
+		resp.ErrorCode = code
+	case *kmsg.StreamsGroupHeartbeatResponse:
+		resp.ErrorCode = code
+	case *kmsg.StreamsGroupTopologyDescriptionUpdateResponse:
+		resp.ErrorCode = code
+	case *kmsg.InitProducerIDResponse:
+		resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = code, -1, -1
+	case *kmsg.AddOffsetsToTxnResponse:
+		resp.ErrorCode = code
+	case *kmsg.EndTxnResponse:
+		resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = code, -1, -1
+	default:
+		f := fault.Fail(kmsg.Key(r.key), kerr.NotCoordinator)
+		return b.failed(&f, r)
+	}
+	return answer, nil
 }
 
 // coordinated is the one group or transactional id that a request is about. An

@@ -87,6 +87,9 @@ func (b *Broker) acknowledge(n *node, id, member string, version int16, renews b
 		case t.partition(a.at.index) == nil:
 			a.err = &apiError{code: kerr.UnknownTopicOrPartition.Code}
 			continue
+		case t.partition(a.at.index).leadership.Load().leader != n.id:
+			a.err = errNotLeader
+			continue
 		case len(a.acks) == 0:
 			continue
 		}

@@ -64,6 +64,9 @@ func (b *Broker) handleShareGroupDescribe(r *request, req *kmsg.ShareGroupDescri
 		if !b.sharesServed() {
 			d = kmsg.NewShareGroupDescribeResponseGroup()
 			d.GroupID, d.ErrorCode = id, kerr.UnsupportedVersion.Code
+		} else if err := r.coordinates(groupMetadataTopic, id); err != nil {
+			d = kmsg.NewShareGroupDescribeResponseGroup()
+			d.GroupID, d.ErrorCode = id, err.Code
 		}
 		d.AuthorizedOperations = notAsked
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
