@@ -21,7 +21,6 @@ const (
 	kraftVersion       = "kraft.version"
 	metadataVersion    = "metadata.version"
 	shareVersion       = "share.version"
-	streamsVersion     = "streams.version"
 	transactionVersion = "transaction.version"
 )
 
@@ -45,7 +44,8 @@ func newestFeatures() *featureLevels {
 	return &levels
 }
 
-// featureOf are the features without which an API is refused, by key.
+// featureOf are the features without which an API is refused, by key. Those of
+// streams groups refuse by themselves (servesStreamsGroups).
 var featureOf = [kmsg.MaxKey + 1]string{
 	68: groupVersion, 69: groupVersion,
 	76: shareVersion, 77: shareVersion, 78: shareVersion, 79: shareVersion,
@@ -53,10 +53,6 @@ var featureOf = [kmsg.MaxKey + 1]string{
 	88: streamsVersion, 89: streamsVersion, 93: streamsVersion,
 	90: shareVersion, 91: shareVersion, 92: shareVersion,
 }
-
-// protocolOf are the protocols of group.coordinator.rebalance.protocols that a
-// feature's APIs belong to.
-var protocolOf = map[string]string{groupVersion: "consumer", streamsVersion: "streams"}
 
 // switchedOff tells whether an API is refused because its feature is off, or
 // its kind of group is not among those that the broker coordinates.
@@ -68,8 +64,7 @@ func (b *Broker) switchedOff(key int16) bool {
 	if (*b.features.Load())[feature] == 0 {
 		return true
 	}
-	protocol := protocolOf[feature]
-	return protocol != "" && !slices.ContainsFunc(b.config.Load().List("group.coordinator.rebalance.protocols"), func(p string) bool { return strings.EqualFold(p, protocol) })
+	return feature == groupVersion && !slices.ContainsFunc(b.config.Load().List("group.coordinator.rebalance.protocols"), func(p string) bool { return strings.EqualFold(p, "consumer") })
 }
 
 // transactionsV2 tells whether the broker adds partitions to transactions by

@@ -138,13 +138,10 @@ func TestEveryVersionThatApacheKafkaServesIsServed(t *testing.T) {
 		served[api.Key] = versions{api.Min, api.Max}
 	}
 	for key, kafka := range apacheKafka(t) {
-		if here, ok := served[key]; !ok && !stillToCome(key) {
+		if here, ok := served[key]; !ok {
 			t.Errorf("%s (key %d) is not served", kmsg.NameForKey(key), key)
 		} else if ok && (here.min > kafka.min || here.max < kafka.max) {
 			t.Errorf("%s (key %d) is served in versions %s, Apache Kafka serves %s", kmsg.NameForKey(key), key, here, kafka)
 		}
 	}
 }
-
-// stillToCome are the keys of share groups and of streams groups.
-func stillToCome(key int16) bool { return key >= 76 && key <= 92 && key != 80 && key != 81 }

@@ -15,9 +15,8 @@ var apacheTable = []meant{
 	{path: "ApiKeys[88].MaxVersion", ref: "0", sub: "1", why: newVersions},
 	{path: "ApiKeys[89].MaxVersion", ref: "0", sub: "1", why: newVersions},
 	{path: "ApiKeys[93]*", ref: absent, sub: there, why: newVersions},
-	{path: "ApiKeys[*]", ref: there, sub: absent, why: stillToCome},
-	{path: "FinalizedFeatures*", why: stillToCome},
-	{path: "SupportedFeatures*", why: stillToCome},
+	{path: "FinalizedFeatures*", why: "ApiVersions"},
+	{path: "SupportedFeatures*", why: "ApiVersions"},
 
 	{script: "metadata", step: "unknown, to be made", path: "Topics[$auto]*", why: autoCreation},
 	{script: "metadata", step: "unknown, not to be made", to: 3, path: "Topics[$nope]*", why: autoCreation},
@@ -58,7 +57,6 @@ var apacheTable = []meant{
 const (
 	oldVersions     = "old versions"
 	newVersions     = "newer versions"
-	stillToCome     = "APIs still to come"
 	autoCreation    = "topics made on first use"
 	streamsDefaults = "`group.streams.initial.rebalance.delay.ms`, `group.streams.assignment.interval.ms`"
 	ownSettings     = "settings of a broker with disks and controllers"
