@@ -117,7 +117,6 @@ func TestSaramaWaitsInABubble(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer producer.Close()
 		before := time.Now()
 		producer.Input() <- &sarama.ProducerMessage{Topic: "orders", Value: sarama.StringEncoder("tea")}
 		select {
@@ -128,6 +127,10 @@ func TestSaramaWaitsInABubble(t *testing.T) {
 		if took := time.Since(before); took < 3*time.Minute || b.Topic("orders").Len() != 1 {
 			t.Errorf("three retries a minute apart took %v, and %d records are there", took, b.Topic("orders").Len())
 		}
+		if err := producer.Close(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Minute) // goroutines that Close does not wait for end
 	})
 }
 
@@ -183,6 +186,7 @@ func TestSaramasGroupTakesOverFromADeadMemberInABubble(t *testing.T) {
 		if err := group.Close(); err != nil {
 			t.Error(err)
 		}
+		time.Sleep(time.Minute) // goroutines that Close does not wait for end
 	})
 }
 
@@ -204,5 +208,6 @@ func TestSegmentiosWriterWaitsInABubble(t *testing.T) {
 			t.Error(err)
 		}
 		transport.CloseIdleConnections()
+		time.Sleep(time.Minute) // goroutines that nothing waits for end
 	})
 }
