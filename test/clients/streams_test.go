@@ -24,6 +24,7 @@ func testStreams(t *testing.T, bootstrap, version, guarantee string) {
 	jars := jars(t, "org.apache.kafka:kafka-streams:"+version, simpleLogger)
 	command := append(jvm(t, 256, "WordCount", compile(t, version, jars, "WordCount.java"), jars),
 		"--bootstrap", bootstrap, "--topic", topic, "--dir", t.TempDir(), "--guarantee", guarantee)
+	takeJVM(t)
 
 	cl, ctx := kgoClient(t, bootstrap, kgo.DefaultProduceTopic(topic+"-in")), timeout(t)
 	admin := kadm.NewClient(cl)
@@ -33,7 +34,6 @@ func testStreams(t *testing.T, bootstrap, version, guarantee string) {
 	counts := countsOf{t: t, want: map[string]int{}, got: map[string]int{}, random: rand.New(rand.NewPCG(4, 447))}
 	counts.reader = kgoClient(t, bootstrap, kgo.ConsumeTopics(topic+"-out"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 
-	takeJVM(t)
 	first := launch(t, command...)
 	counts.write(cl, 1000)
 	counts.await(first, 200) // it works, and has more to do

@@ -23,6 +23,7 @@ func testStreamsGroup(t *testing.T, bootstrap, version string) {
 		return append(jvm(t, 256, "WordCount", compile(t, version, jars, "WordCount.java"), jars),
 			"--bootstrap", bootstrap, "--topic", topic, "--dir", t.TempDir(), "--guarantee", "exactly_once_v2", "--protocol", "streams")
 	}
+	takeJVM(t)
 
 	cl, ctx := kgoClient(t, bootstrap, kgo.DefaultProduceTopic(topic+"-in")), timeout(t)
 	admin := kadm.NewClient(cl)
@@ -47,7 +48,6 @@ func testStreamsGroup(t *testing.T, bootstrap, version string) {
 			return fmt.Sprintf("the group is %+v, want %+v", describeStreams(t, cl, topic), want)
 		})
 	}
-	takeJVM(t)
 	first := launch(t, instance()...)
 	counts.write(cl, 300)
 	counts.await(first, counts.total)
