@@ -96,7 +96,7 @@ func BenchmarkTail(b *testing.B) {
 	b.Cleanup(server.Close)
 	ctx, cancel := context.WithCancel(b.Context())
 	b.Cleanup(cancel)
-	r, _ := http.NewRequestWithContext(ctx, "GET", server.URL+"/api/v1/topics/log/tail", nil)
+	r, _ := http.NewRequestWithContext(ctx, "GET", server.URL+"/api/v1/pages/topics/log/tail", nil)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		b.Fatal(err)

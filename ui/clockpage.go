@@ -12,7 +12,8 @@ import (
 const mostAdvance = 366 * 24 * time.Hour
 
 type clockView struct {
-	Virtual bool       `json:"virtual"`
+	Kind    string     `json:"kind"`
+	Virtual bool       `json:"virtual"` // it can be moved
 	Now     time.Time  `json:"now"`
 	Next    *time.Time `json:"next"` // when the next thing falls due; null: nothing does
 	Steps   []string   `json:"-"`
@@ -24,7 +25,7 @@ func (v clockView) Wait() string { return v.Next.Sub(v.Now).String() }
 var clockSteps = []string{"1s", "10s", "45s", "5m", "1h", "24h", "168h"}
 
 func (s *site) clock(*http.Request) (any, error) {
-	v := clockView{Virtual: s.broker.Virtual(), Now: s.broker.Now().UTC(), Steps: clockSteps}
+	v := clockView{Kind: s.broker.ClockKind(), Virtual: s.broker.Virtual(), Now: s.broker.Now().UTC(), Steps: clockSteps}
 	if next, ok := s.broker.NextDeadline(); ok {
 		next = next.UTC()
 		v.Next = &next

@@ -67,7 +67,7 @@ func TestTheWireShowsEachRequest(t *testing.T) {
 	w.see(link("api=Heartbeat", "Heartbeat"), 200, "UNKNOWN_MEMBER_ID", "&#34;nobody&#34;")
 	w.see("/wire/999999", 404, "is not kept any more")
 	w.see("/wire/x", 404)
-	w.see("/api/v1"+link("api=Produce", "Produce"), 200, `"api":"Produce"`, `"name":"Acks"`)
+	w.see("/api/v1/pages"+link("api=Produce", "Produce"), 200, `"api":"Produce"`, `"name":"Acks"`)
 }
 
 func TestLargeMessagesAreKeptInPart(t *testing.T) {
@@ -260,7 +260,7 @@ func TestAnotherClusterSaysWhichPagesItHasNot(t *testing.T) {
 	}
 	for _, path := range []string{"/lab", "/wire", "/wire/1", "/doctor", "/faults", "/clock"} {
 		w.see(path, 200, "This page looks inside minibroker")
-		w.see("/api/v1"+path, 404, "does not tell what happens inside")
+		w.see("/api/v1/pages"+path, 404, "does not tell what happens inside")
 	}
 	w.refuse("/faults", url.Values{"kind": {"drop"}}, 404)
 	w.refuse("/clock", url.Values{"by": {"1s"}}, 404)

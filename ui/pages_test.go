@@ -32,7 +32,7 @@ type browser struct {
 func open(t *testing.T, opts ...broker.Option) *browser {
 	t.Helper()
 	b := broker.Start(t, append([]broker.Option{broker.WithMemoryNetwork()}, opts...)...)
-	c, err := connect([]string{b.Bootstrap()}, kgo.Dialer(b.Dialer()))
+	c, err := connect(strings.Split(b.Bootstrap(), ","), kgo.Dialer(b.Dialer()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestMessagesAreSentAndSeen(t *testing.T) {
 func (w *browser) offsetsOf(query string) (offsets []int64, next string) {
 	w.t.Helper()
 	var v messagesView
-	if err := json.Unmarshal([]byte(w.see("/api/v1/topics/log/messages"+query, 200)), &v); err != nil {
+	if err := json.Unmarshal([]byte(w.see("/api/v1/pages/topics/log/messages"+query, 200)), &v); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, m := range v.Messages {
@@ -297,7 +297,7 @@ func TestAGroupIsSeenResetAndDeleted(t *testing.T) {
 	w.refuse("/groups/g%2F1/delete", url.Values{"name": {"g"}}, 422, "The name typed is not")
 	w.submit("/groups/g%2F1/delete", url.Values{"name": {"g/1"}}, "/groups?done=group.deleted")
 	w.see("/groups/g%2F1", 404, "There is no such group")
-	w.see("/api/v1/groups/g%2F1", 404, "GROUP_ID_NOT_FOUND")
+	w.see("/api/v1/pages/groups/g%2F1", 404, "GROUP_ID_NOT_FOUND")
 }
 
 func TestBrokersAreSeenAndConfigured(t *testing.T) {
@@ -327,7 +327,7 @@ func TestOtherSitesAreRefused(t *testing.T) {
 	w.refuse("/create-topic", form, 403, "came from another site")
 	delete(w.headers, "Origin")
 	w.headers["Sec-Fetch-Site"] = "cross-site"
-	w.refuse("/api/v1/create-topic", form, 403, "came from another site")
+	w.refuse("/api/v1/pages/create-topic", form, 403, "came from another site")
 	if w.b.Topic("x").Exists() {
 		t.Error("another site created a topic")
 	}
@@ -414,12 +414,12 @@ func TestEachPageHasAJSONTwin(t *testing.T) {
 	for _, path := range []string{"/", "/topics", "/create-topic", "/topics/log", "/topics/log/config", "/topics/log/delete", "/topics/log/messages",
 		"/topics/log/p/0/o/0", "/topics/log/send", "/groups", "/brokers", "/brokers/1"} {
 		w.see(path, 200)
-		if body := w.see("/api/v1"+path, 200); !json.Valid([]byte(body)) {
+		if body := w.see("/api/v1/pages"+path, 200); !json.Valid([]byte(body)) {
 			t.Errorf("%s is no JSON: %s", path, body)
 		}
 	}
-	w.see("/api/v1/topics/nope", 404, `"code":"UNKNOWN_TOPIC_OR_PARTITION"`)
-	w.see("/api/v1/nope", 404, `"error"`)
+	w.see("/api/v1/pages/topics/nope", 404, `"code":"UNKNOWN_TOPIC_OR_PARTITION"`)
+	w.see("/api/v1/pages/nope", 404, `"error"`)
 }
 
 func record(topic, key, value string) *kgo.Record {

@@ -48,3 +48,34 @@ func TestABrokerWithoutAuthorizerSaysSo(t *testing.T) {
 	w.refuse("/security/acls", url.Values{"principal": {"User:ann"}, "name": {"log"}}, 409, "keeps no ACLs")
 	w.refuse("/security/acls", url.Values{"principal": {"ann"}, "name": {"log"}}, 422, "Give a principal")
 }
+
+func TestBrokersAreStoppedStartedAndElected(t *testing.T) {
+	w := open(t, broker.WithBrokers(3), broker.WithConfig("default.replication.factor", "3"), broker.WithTopic("log", 3, nil))
+	running := func() (n int) {
+		for _, b := range w.b.Brokers() {
+			if b.Running {
+				n++
+			}
+		}
+		return n
+	}
+	w.see("/brokers", 200, `action="/brokers/2/stop"`, "Elect preferred leaders")
+	w.submit("/brokers/2/stop", nil, "/brokers?done=broker.stopped")
+	if n := running(); n != 2 {
+		t.Errorf("%d brokers run after one was stopped, want 2", n)
+	}
+	w.see("/brokers", 200, `action="/brokers/2/start"`, "stopped")
+	w.see("/topics/log", 200)
+	w.see("/lab?topic=log", 200, `&#34;id&#34;:2,&#34;running&#34;:false`)
+	w.submit("/brokers/2/start", nil, "/brokers?done=broker.started")
+	if n := running(); n != 3 {
+		t.Errorf("%d brokers run after all were started, want 3", n)
+	}
+	w.refuse("/brokers/9/stop", nil, 404, "There is no such broker")
+	w.submit("/brokers/elect", nil, "/brokers?done=broker.elected")
+	for _, b := range w.b.Brokers() {
+		if b.Leads == 0 {
+			t.Errorf("after the election broker %d leads nothing", b.ID)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 package ui
 
 // This file owns how a path becomes a page: the same view is written as HTML at
-// its path and as JSON below /api/v1.
+// its path and as JSON below /api/v1/pages.
 
 import (
 	"context"
@@ -25,6 +25,9 @@ const patience = 15 * time.Second
 // maxForm is the largest form taken: a record of some megabytes, escaped, or a
 // file of records.
 const maxForm = 16 << 20
+
+// pagesAPI is where the pages are as JSON.
+const pagesAPI = "/api/v1/pages"
 
 // site is the web UI of one cluster.
 type site struct {
@@ -64,13 +67,16 @@ type change func(r *http.Request) (next string, err error)
 // pages are the paths of the UI.
 func (s *site) pages() http.Handler {
 	mux := http.NewServeMux()
+	var routes []string // for the description
 	get := func(path, template string, v view) {
+		routes = append(routes, "GET "+path)
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { s.show(w, r, template, v) })
-		mux.HandleFunc("GET /api/v1"+path, func(w http.ResponseWriter, r *http.Request) { s.tell(w, r, v) })
+		mux.HandleFunc("GET "+pagesAPI+path, func(w http.ResponseWriter, r *http.Request) { s.tell(w, r, v) })
 	}
 	post := func(path, template string, form view, c change) {
+		routes = append(routes, "POST "+path)
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.act(w, r, template, form, c) })
-		mux.HandleFunc("POST /api/v1"+path, func(w http.ResponseWriter, r *http.Request) { s.actAndTell(w, r, c) })
+		mux.HandleFunc("POST "+pagesAPI+path, func(w http.ResponseWriter, r *http.Request) { s.actAndTell(w, r, c) })
 	}
 	// What happens inside the broker is told by the broker in this process only.
 	inner := func(template string, v view) (string, view) {
@@ -96,8 +102,9 @@ func (s *site) pages() http.Handler {
 		post(path, template, form, c)
 	}
 	feed := func(path string, f func(context.Context, *http.Request, *stream) error) {
+		routes = append(routes, "GET "+path)
 		mux.HandleFunc("GET "+path, s.feed(f))
-		mux.HandleFunc("GET /api/v1"+path, s.feed(f))
+		mux.HandleFunc("GET "+pagesAPI+path, s.feed(f))
 	}
 	get("/{$}", "overview", s.overview)
 
@@ -163,6 +170,7 @@ func (s *site) pages() http.Handler {
 		feed("/lab/feed", s.labFeed)
 	}
 
+	mux.HandleFunc("GET "+pagesAPI+"/openapi.json", describeAPI(routes))
 	mux.Handle("GET /static/", static())
 	mux.HandleFunc("GET /set", choose)
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
@@ -268,7 +276,7 @@ func (s *site) actAndTell(w http.ResponseWriter, r *http.Request, c change) {
 	if err == nil {
 		next, err = c(r)
 	}
-	writeJSON(w, r, map[string]string{"next": "/api/v1" + next}, err)
+	writeJSON(w, r, map[string]string{"next": pagesAPI + next}, err)
 }
 
 func writeJSON(w http.ResponseWriter, r *http.Request, shown any, err error) {

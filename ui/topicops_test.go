@@ -79,7 +79,7 @@ func TestActiveProducersAreShown(t *testing.T) {
 		t.Fatalf("the broker tells %v (%v)", told, err)
 	}
 	var v topicView
-	if err := json.Unmarshal([]byte(w.see("/api/v1/topics/log", 200)), &v); err != nil {
+	if err := json.Unmarshal([]byte(w.see("/api/v1/pages/topics/log", 200)), &v); err != nil {
 		t.Fatal(err)
 	}
 	if p := told.SortedProducers()[0]; len(v.Producers) != 1 || v.Producers[0].ID != p.ProducerID || v.Producers[0].Sequence != p.LastSequence {
@@ -191,7 +191,7 @@ func TestAFilterChoosesMessages(t *testing.T) {
 		"partition == 0 && offset == 0": 1, `time > timestamp("2020-01-01T00:00:00Z")`: 5, `headers.source.startsWith("w") && size > 1`: 4,
 	} {
 		var v messagesView
-		if err := json.Unmarshal([]byte(w.see("/api/v1/topics/log/messages?filter="+url.QueryEscape(expression), 200)), &v); err != nil {
+		if err := json.Unmarshal([]byte(w.see("/api/v1/pages/topics/log/messages?filter="+url.QueryEscape(expression), 200)), &v); err != nil {
 			t.Fatal(err)
 		}
 		if len(v.Messages) != want {
@@ -205,7 +205,7 @@ func TestAFilterChoosesMessages(t *testing.T) {
 	w.see("/topics/log/messages?filter="+url.QueryEscape(strings.Repeat("[1,2,3,4,5,6,7,8,9].map(a, ", 12)+"[1]"+strings.Repeat(")", 12)+" == []"), 200, "could not judge")
 	// Several partitions at once.
 	var v messagesView
-	if err := json.Unmarshal([]byte(w.see("/api/v1/topics/log/messages?partition=0,2", 200)), &v); err != nil || len(v.Messages) != 4 {
+	if err := json.Unmarshal([]byte(w.see("/api/v1/pages/topics/log/messages?partition=0,2", 200)), &v); err != nil || len(v.Messages) != 4 {
 		t.Errorf("partitions 0 and 2 have %d messages (%v), want 4", len(v.Messages), err)
 	}
 	w.see("/topics/log/messages?partition=0,9", 422, "no partition “9”")

@@ -104,6 +104,10 @@ func (w *walk) save(name string) chromedp.Action {
 		if err := os.MkdirAll(w.shots, 0o755); err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(w.shots, name+".png"), png, 0o644)
+		small, err := shrink(png)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(w.shots, name+".png"), small, 0o644)
 	})
 }
