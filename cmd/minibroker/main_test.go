@@ -349,3 +349,19 @@ func TestAConfigFileIsFoundWhereItIs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSeveralBrokersServeOneCluster(t *testing.T) {
+	p := start(t, nil, "--port", "0", "--http-port", "off", "--brokers", "3", "--rack", "a,b,c", "--topic", "t:1", "--set", "default.replication.factor=3")
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(p.bootstrap, ",")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	got, err := kadm.NewClient(client).Metadata(t.Context(), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Brokers) != 3 || *got.Brokers[2].Rack != "c" || len(got.Topics["t"].Partitions[0].ISR) != 3 {
+		t.Errorf("the cluster is %+v", got)
+	}
+}

@@ -190,3 +190,28 @@ func TestWhatTheEnvironmentMistypesIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestBrokersAndTheirRacksAreRead(t *testing.T) {
+	path := write(t, "b.yaml", "brokers: 2\nrack: [x, y]\n")
+	for _, c := range []struct {
+		args, env []string
+		brokers   int
+		racks     string
+	}{
+		{nil, nil, 1, ""},
+		{[]string{"--brokers", "3", "--rack", "a,b", "--rack", "c"}, nil, 3, "a b c"},
+		{nil, []string{"MINIBROKER_BROKERS=4", "MINIBROKER_RACK=a;b"}, 4, "a b"},
+		{[]string{"--config", path}, nil, 2, "x y"},
+		{[]string{"--config", path, "--rack", "z"}, nil, 2, "z"},
+	} {
+		o, err := gathered(t, c.args, c.env...)
+		if err != nil || o.brokers != c.brokers || strings.Join(o.racks, " ") != c.racks {
+			t.Errorf("%v %v: %d brokers in %v, %v", c.args, c.env, o.brokers, o.racks, err)
+		}
+	}
+	for _, bad := range []string{"0", "-1", "many"} {
+		if _, err := gathered(t, []string{"--brokers", bad}); err == nil || !strings.Contains(err.Error(), "use 1 or more") {
+			t.Errorf("--brokers %s: %v", bad, err)
+		}
+	}
+}
