@@ -188,7 +188,8 @@ func checkFixture(t *testing.T, b markdown.Block) {
 
 func checkShell(t *testing.T, b markdown.Block) {
 	lab := netns.New(t) // the ports of the page may be somebody else's
-	lab.Host.Start("--port", "9092", "--http-port", "7080", "--topic", "orders:3")
+	lab.Host.Start("--port", "9092", "--http-port", "7080", "--topic", "orders:3", "--clock", "movable")
+	harness.NeedTool(t, "curl", "curl")
 	dir := t.TempDir()
 	if err := os.Symlink(harness.Binary(t), filepath.Join(dir, "minibroker")); err != nil {
 		t.Fatal(err)

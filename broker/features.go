@@ -50,7 +50,6 @@ var featureOf = [kmsg.MaxKey + 1]string{
 	68: groupVersion, 69: groupVersion,
 	76: shareVersion, 77: shareVersion, 78: shareVersion, 79: shareVersion,
 	83: shareVersion, 84: shareVersion, 85: shareVersion, 86: shareVersion, 87: shareVersion,
-	88: streamsVersion, 89: streamsVersion, 93: streamsVersion,
 	90: shareVersion, 91: shareVersion, 92: shareVersion,
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"io/fs"
 	"net"
 	"net/http"
@@ -48,7 +49,14 @@ func guard(next http.Handler) http.Handler {
 
 func refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if strings.HasPrefix(r.URL.Path, "/api/") {
-		writeJSON(w, r, nil, err)
+		p := explain(err)
+		body, _ := json.Marshal(map[string]any{ // texts and a number: nothing that could fail
+			"title": http.StatusText(p.status), "status": p.status, "detail": p.Error(),
+			"remedy": "Use a program that is no web page, and http://localhost or the broker's address.",
+		})
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(p.status)
+		_, _ = w.Write(append(body, '\n')) // the client went away
 		return
 	}
 	(&site{}).write(w, r, "problem", nil, err)

@@ -15,8 +15,9 @@ import (
 //
 //	/metrics  the broker's, Go's and the process's metrics
 //	/healthz  200 while the process runs
+//	/api/v1/  control, which is another package's; the pages as JSON are in /api/v1/pages/
 //	/readyz   200 while it serves clients, 503 before and after
-func handler(registry *prometheus.Registry, ready func() bool, pages http.Handler) http.Handler {
+func handler(registry *prometheus.Registry, ready func() bool, pages, control http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{Registry: registry}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
@@ -27,7 +28,11 @@ func handler(registry *prometheus.Registry, ready func() bool, pages http.Handle
 		}
 		plain(w, http.StatusOK, "ready")
 	})
+	if control != nil {
+		mux.Handle("/api/v1/", guard(control))
+	}
 	if pages != nil {
+		mux.Handle(pagesAPI+"/", pages)
 		mux.Handle("/", pages)
 	}
 	return mux

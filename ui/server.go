@@ -23,8 +23,9 @@ import (
 
 // Options say what the HTTP port serves beside metrics and health.
 type Options struct {
-	Pages     bool   // the web UI
-	Published string // host:port at which a container's port is published
+	Pages     bool         // the web UI
+	Control   http.Handler // of the paths below /api/v1; nil: none
+	Published string       // host:port at which a container's port is published
 }
 
 // Server serves the HTTP port.
@@ -78,7 +79,7 @@ func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) error {
 		}
 		pages = newSite(s.cluster, b, registry, o, s.begin()).pages()
 	}
-	s.serve(registry, pages, log)
+	s.serve(registry, pages, o.Control, log)
 	return nil
 }
 
@@ -88,8 +89,8 @@ func (s *Server) begin() (ctx context.Context) {
 	return ctx
 }
 
-func (s *Server) serve(registry *prometheus.Registry, pages http.Handler, log *slog.Logger) {
-	s.http.Handler = handler(registry, s.ready.Load, pages)
+func (s *Server) serve(registry *prometheus.Registry, pages, control http.Handler, log *slog.Logger) {
+	s.http.Handler = handler(registry, s.ready.Load, pages, control)
 	// A client that sends half a request must not hold a connection for ever.
 	s.http.ReadHeaderTimeout = 10 * time.Second
 	s.http.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)

@@ -17,7 +17,7 @@ import (
 )
 
 // fileKeys are the keys that are flags; all others are broker configs.
-var fileKeys = []string{"host", "port", "brokers", "rack", "http-port", "advertise", "published", "log-level", "log-format"}
+var fileKeys = []string{"host", "port", "brokers", "rack", "http-port", "api", "clock", "transcript", "advertise", "published", "log-level", "log-format"}
 
 func fromFile(path string) (layer, error) {
 	text, err := os.ReadFile(path)

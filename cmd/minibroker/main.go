@@ -86,6 +86,9 @@ A flag goes before the environment, the environment before the file.`,
 	f.StringArray("rack", nil, "rack of each broker in order, such as a,b,c; repeatable, and they come round again")
 	f.String("http-port", "7080", "port for the web UI, /metrics, /healthz and /readyz (0: a free one; off: none)")
 	f.String("ui", "on", "web UI on the HTTP port: on or off")
+	f.String("api", "auto", "control of the broker over HTTP, below /api/v1: on, off or auto (on if the HTTP port is for this machine only)")
+	f.String("clock", "real", "the broker's clock: real, movable (real, and the HTTP API can move it ahead), or virtual (it stands until the HTTP API moves it); a time such as 2026-01-31T12:00:00Z is virtual from there")
+	f.String("transcript", "100", "how many of the newest requests the HTTP API can show (0: none)")
 	f.StringArray("topic", nil, "topic to create, as name:partitions[:config=value,...]; repeatable")
 	f.StringArray("fixture", nil, "file of topics, records and committed offsets to start with, in YAML or JSON lines; repeatable")
 	f.StringArray("set", nil, "broker config, as name=value by Kafka's names; repeatable")
@@ -104,6 +107,8 @@ A flag goes before the environment, the environment before the file.`,
 		})
 	}
 	complete("ui", func() []string { return []string{"on", "off"} })
+	complete("api", func() []string { return []string{"on", "off", "auto"} })
+	complete("clock", func() []string { return []string{"real", "movable", "virtual"} })
 	complete("log-level", func() []string { return slices.Sorted(maps.Keys(logLevels)) })
 	complete("log-format", func() []string { return []string{"json", "text"} })
 	complete("set", func() []string {

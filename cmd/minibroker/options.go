@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -24,6 +26,10 @@ type options struct {
 	racks     []string
 	httpPort  int // -1: none
 	ui        bool
+	api       bool
+	clock     string    // real, movable or virtual
+	startAt   time.Time // of a virtual clock; zero: now
+	requests  int       // that the transcript has
 	topics    []topicSpec
 	fixtures  []setting
 	configs   map[string]string // of the broker
@@ -76,7 +82,7 @@ func gather(flags *pflag.FlagSet, env func(string) (string, bool)) (*options, er
 	}
 	layers = append(layers, defaults(flags))
 	o := &options{}
-	for _, read := range []func([]layer) error{o.readPlain, o.readConfigs, o.readTopics, o.readLogging} {
+	for _, read := range []func([]layer) error{o.readPlain, o.readControl, o.readConfigs, o.readTopics, o.readLogging} {
 		if err := read(layers); err != nil {
 			return nil, err
 		}
@@ -194,6 +200,38 @@ func (o *options) readPlain(layers []layer) (err error) {
 	}
 	o.httpPort, err = readPort(httpPort)
 	return err
+}
+
+// readControl reads what the HTTP API is for.
+func (o *options) readControl(layers []layer) error {
+	control, _ := first(layers, "api")
+	switch strings.ToLower(control.value) {
+	case "auto":
+		ip, err := netip.ParseAddr(o.host)
+		o.api = o.host == "" || o.host == "localhost" || err == nil && ip.IsLoopback()
+	case "on", "true":
+		o.api = true
+	case "off", "false":
+	default:
+		return control.errorf("%q is none of on, off and auto", control.value)
+	}
+	switch of, _ := first(layers, "clock"); strings.ToLower(of.value) {
+	case "real", "movable", "virtual":
+		o.clock = strings.ToLower(of.value)
+	default:
+		at, err := time.Parse(time.RFC3339, of.value)
+		if err != nil {
+			return of.errorf("%q is no clock: use real, movable, virtual, or a time such as 2026-01-31T12:00:00Z", of.value)
+		}
+		o.clock, o.startAt = "virtual", at
+	}
+	requests, _ := first(layers, "transcript")
+	n, err := strconv.ParseUint(requests.value, 10, 20)
+	if err != nil {
+		return requests.errorf("%q is not a number of requests: use 0 to 1000000", requests.value)
+	}
+	o.requests = int(n)
+	return nil
 }
 
 func readPort(s setting) (int, error) {

@@ -9,13 +9,16 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 	"time"
 
+	"minibroker/api"
 	"minibroker/broker"
+	"minibroker/internal/clock"
 	"minibroker/ui"
 )
 
@@ -51,7 +54,11 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 		return err
 	}
 	if web != nil {
-		if err := web.Serve(b, ui.Options{Pages: o.ui, Published: o.published}, log); err != nil {
+		var control http.Handler
+		if o.api {
+			control = api.New(b, versionText())
+		}
+		if err := web.Serve(b, ui.Options{Pages: o.ui, Control: control, Published: o.published}, log); err != nil {
 			_ = b.Close()
 			return err
 		}
@@ -74,11 +81,22 @@ func brokerOptions(o *options, log *slog.Logger) []broker.Option {
 		broker.WithPublished(o.published),
 		broker.WithLogger(log),
 	}
+	switch {
+	case o.clock == "movable":
+		opts = append(opts, broker.WithMovableClock())
+	case o.clock == "virtual" && o.startAt.IsZero():
+		opts = append(opts, broker.WithVirtualClock(clock.Real{}.Now()))
+	case o.clock == "virtual":
+		opts = append(opts, broker.WithVirtualClock(o.startAt))
+	}
 	for name, value := range o.configs {
 		opts = append(opts, broker.WithConfig(name, value))
 	}
 	for _, t := range o.topics {
 		opts = append(opts, broker.WithTopic(t.name, t.partitions, t.configs))
+	}
+	if o.api && o.httpPort >= 0 {
+		opts = append(opts, broker.WithTranscript(o.requests))
 	}
 	for _, f := range o.fixtures {
 		opts = append(opts, broker.WithFixture(anyFile{}, f.value))
