@@ -99,7 +99,7 @@ func advance(a *API, r *http.Request) (any, error) {
 func listClients(a *API, _ *http.Request) (any, error) {
 	list := ClientList{Clients: []Client{}}
 	for _, c := range a.b.Clients() {
-		list.Clients = append(list.Clients, Client(c))
+		list.Clients = append(list.Clients, Client{Connection: c.Connection, Broker: c.Broker, RemoteAddr: c.RemoteAddr, ClientID: c.ClientID, SoftwareName: c.SoftwareName, SoftwareVersion: c.SoftwareVersion})
 	}
 	return list, nil
 }
