@@ -19,13 +19,13 @@ NAME = "minibroker.exe" if sys.platform == "win32" else "minibroker"
 class BuildWithBinary(build_py):
     def run(self):
         super().run()
-        target = Path(self.build_lib) / "minibroker" / "bin" / NAME
+        target = Path(self.build_lib).absolute() / "minibroker" / "bin" / NAME
         target.parent.mkdir(parents=True, exist_ok=True)
         given = os.environ.get("MINIBROKER_BINARY")
         if given:
             shutil.copyfile(given, target)
         elif (ROOT / "cmd" / "minibroker").is_dir() and shutil.which("go"):
-            subprocess.run(["go", "build", "-trimpath", "-o", str(target), "./cmd/minibroker"], cwd=ROOT, check=True)
+            subprocess.run(["go", "build", "-o", str(target), "./cmd/minibroker"], cwd=ROOT, check=True)
         else:
             sys.exit("minibroker: there is no binary for the wheel: set MINIBROKER_BINARY to one, or install Go and build in the repository")
         target.chmod(0o755)

@@ -83,7 +83,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = outcome.get_result()
     if not report.failed:
         return
-    watched = list(item.stash[_brokers]) if _brokers in item.stash else []
+    none: List[Tuple[Broker, int]] = []
+    kept = item.stash.get(_brokers, none)
+    watched = list(kept)
     session = getattr(item, "funcargs", {}).get("minibroker_session")
     if session is not None:
         watched.append((session, 0))
