@@ -82,7 +82,7 @@ func (v *view) field(path, kind, name string, f reflect.Value, mine []string) {
 		v.fields(path, kind, f, nil)
 	case f.Kind() == reflect.Pointer && f.Type().Elem().Kind() == reflect.Struct && !f.IsNil():
 		v.fields(path, kind, f.Elem(), nil)
-	case name == "RecordBatches":
+	case name == "RecordBatches", name == "Records" && f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Uint8: // Fetch, ShareFetch
 		v.batches(path, f.Bytes())
 	case f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Struct:
 		v.list(path, kind, f, slices.Contains(mine, name))
