@@ -188,7 +188,7 @@ func checkFixture(t *testing.T, b markdown.Block) {
 
 func checkShell(t *testing.T, b markdown.Block) {
 	lab := netns.New(t) // the ports of the page may be somebody else's
-	lab.Host.Start("--port", "9092", "--http-port", "7080", "--topic", "orders:3", "--clock", "movable")
+	lab.Host.Start("--port", "9092", "--http-port", "7080", "--topic", "orders:3", "--clock", "movable", "--transcript", "100")
 	harness.NeedTool(t, "curl", "curl")
 	dir := t.TempDir()
 	if err := os.Symlink(harness.Binary(t), filepath.Join(dir, "minibroker")); err != nil {

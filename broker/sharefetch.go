@@ -33,7 +33,6 @@ type shareResult struct {
 	version  uint64 // of p, then
 	maxBytes int    // v0
 	err      *apiError
-	ackErr   *apiError
 	left     bool // out of the answer
 
 	acquired    []share.Records

@@ -104,9 +104,7 @@ const labColours = 10
 
 func (s *site) lab(r *http.Request) (any, error) {
 	v := labView{Topic: r.Form.Get("topic"), Topics: []string{}}
-	for _, name := range s.broker.Topics() {
-		v.Topics = append(v.Topics, name)
-	}
+	v.Topics = append(v.Topics, s.broker.Topics()...)
 	look := s.newLook(v.Topic)
 	frame, err := look.frame(r.Context())
 	if err != nil {

@@ -32,7 +32,7 @@ func ask(t *testing.T, method, url, body string, header ...string) (int, string)
 }
 
 func TestTheHTTPAPIControlsTheProgram(t *testing.T) {
-	s := start(t, nil, "--port", "0", "--http-port", "0", "--clock", "2026-01-31T12:00:00Z")
+	s := start(t, nil, "--port", "0", "--http-port", "0", "--clock", "2026-01-31T12:00:00Z", "--transcript", "100")
 	api := strings.TrimSuffix(s.url, "/") + "/api/v1"
 	if status, text := ask(t, "POST", api+"/topics", `{"name":"orders"}`); status != 201 {
 		t.Errorf("making a topic answers %d %s", status, text)

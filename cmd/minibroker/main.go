@@ -88,7 +88,7 @@ A flag goes before the environment, the environment before the file.`,
 	f.String("ui", "on", "web UI on the HTTP port: on or off")
 	f.String("api", "auto", "control of the broker over HTTP, below /api/v1: on, off or auto (on if the HTTP port is for this machine only)")
 	f.String("clock", "real", "the broker's clock: real, movable (real, and the HTTP API can move it ahead), or virtual (it stands until the HTTP API moves it); a time such as 2026-01-31T12:00:00Z is virtual from there")
-	f.String("transcript", "100", "how many of the newest requests the HTTP API can show (0: none)")
+	f.String("transcript", "0", "how many of the newest requests the HTTP API can show (0: none, which costs the least)")
 	f.StringArray("topic", nil, "topic to create, as name:partitions[:config=value,...]; repeatable")
 	f.StringArray("fixture", nil, "file of topics, records and committed offsets to start with, in YAML or JSON lines; repeatable")
 	f.StringArray("set", nil, "broker config, as name=value by Kafka's names; repeatable")
