@@ -62,12 +62,7 @@ func testStreamsTools(t *testing.T, bootstrap string) {
 			g.commit("", -1)
 		}
 		args := append([]string{"streams-groups", "--bootstrap-server", bootstrap}, strings.Split(strings.ReplaceAll(step.args, "{G}", g.name), " ")...)
-		jvms <- struct{}{}
-		cmd := exec.CommandContext(timeout(t), tool, args...)
-		cmd.WaitDelay = time.Second
-		cmd.Env = append(os.Environ(), "JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC") // for short runs
-		out := g.during(cmd)
-		<-jvms
+		out := g.during(tool, args)
 		lines := strings.Split(string(out), "\n")
 		for _, want := range step.want {
 			re := regexp.MustCompile("^" + strings.ReplaceAll(want, "{G}", g.name) + "$")
@@ -121,11 +116,16 @@ func newToolGroup(t *testing.T, bootstrap string) *toolGroup {
 }
 
 // during runs a tool and returns what it prints. Some end with an error, and say why. The members stay alive meanwhile.
-func (g *toolGroup) during(cmd *exec.Cmd) (out []byte) {
+func (g *toolGroup) during(tool string, args []string) (out []byte) {
 	g.t.Helper()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		jvms <- struct{}{}
+		defer func() { <-jvms }()
+		cmd := exec.CommandContext(timeout(g.t), tool, args...)
+		cmd.WaitDelay = time.Second
+		cmd.Env = append(os.Environ(), "JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC") // for short runs
 		out, _ = cmd.CombinedOutput()
 	}()
 	tick := time.NewTicker(5 * time.Second)
