@@ -87,8 +87,8 @@ func (b *bench) produce(s *server, c *client, frame []byte, bytes int) error {
 	if err := checkProduced(answer); err != nil {
 		return err
 	}
-	n := max(1, 256<<10/len(frame))
-	_, err = c.pump(load{frames: repeat(frame, n), n: n, times: max(1, bytes/(n*len(frame))), depth: 2})
+	n := min(5, max(1, 512<<10/len(frame))) // as many as Kafka's clients have in flight
+	_, err = c.pump(load{frames: repeat(frame, n), n: n, times: max(1, bytes/(n*len(frame)))})
 	return err
 }
 

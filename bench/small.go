@@ -78,8 +78,8 @@ func (b *bench) small(s *server, c *client, frame []byte) (float64, error) {
 		return 0, err
 	}
 	requests := b.scaled(1_000_000, 200_000)
-	const n = 32
-	l := load{frames: repeat(frame, n), n: n, times: requests / smallConnections / n, depth: 2}
+	const n = 5 // as many as Kafka's clients have in flight
+	l := load{frames: repeat(frame, n), n: n, times: requests / smallConnections / n}
 	cpu, err := cpuOf(s, func() error {
 		_, err := pumpAll(clients, l)
 		return err
