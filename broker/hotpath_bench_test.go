@@ -31,6 +31,7 @@ func benchmarkHandle(b *testing.B, broker *Broker, req kmsg.Request) {
 	}
 	b.SetBytes(int64(len(frame)))
 	b.ReportAllocs()
+	before := processCPU()
 	for b.Loop() {
 		if err := c.handle(frame[4:]); err != nil {
 			b.Fatal(err)
@@ -39,6 +40,7 @@ func benchmarkHandle(b *testing.B, broker *Broker, req kmsg.Request) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(processCPU()-before)/float64(b.N), "cpu-ns/op")
 }
 
 func fullBatch(size, recordSize int) record.Batch {
@@ -96,7 +98,11 @@ func BenchmarkHandle(b *testing.B) {
 		{"Heartbeat", nil},
 	} {
 		b.Run(row.name, func(b *testing.B) {
-			broker := Start(b, WithTopic("t", 1, small))
+			broker, err := New(WithTopic("t", 1, small), WithPort(0))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer broker.Close()
 			if err := broker.Produce("t", Record{Value: make([]byte, 16<<10)}); err != nil {
 				b.Fatal(err)
 			}
