@@ -35,7 +35,7 @@ func build(dir string) (map[string][]string, error) {
 	commands := make(map[string][]string)
 	for name, pkg := range map[string]string{limitName: "./bench/limit", "kfake": "./bench/kfake", "minibroker": "./cmd/minibroker"} {
 		bin := filepath.Join(dir, name)
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s", "-o", bin, pkg)
+		cmd := exec.Command("go", "build", "-ldflags=-s", "-o", bin, pkg)
 		cmd.Stderr = os.Stderr
 		if err := cmd.Run(); err != nil {
 			return nil, fmt.Errorf("building %s: %w", pkg, err)

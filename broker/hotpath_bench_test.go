@@ -25,7 +25,8 @@ func (sink) Close() error                { return nil }
 func benchmarkHandle(b *testing.B, broker *Broker, req kmsg.Request) {
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench")).AppendRequest(nil, req, 1)
 	nc := sink{}
-	c := &conn{broker: broker, node: broker.node, nc: nc, peer: newPeer(nc, nil), in: bufio.NewReader(nc), out: answerWriter{w: nc}}
+	n := broker.nodes[0]
+	c := &conn{broker: broker, node: n, nc: nc, peer: newPeer(n, nc, nil), in: bufio.NewReader(nc), out: answerWriter{w: nc}}
 	if err := c.handle(frame[4:]); err != nil {
 		b.Fatal(err)
 	}

@@ -47,7 +47,6 @@ type limit struct {
 	kept  [][]byte // chunks of frames, as they came
 	wakes int      // requests that woke, so far
 	wake  chan struct{}
-
 }
 
 func main() {
