@@ -35,6 +35,8 @@ var checks = map[string]func(*testing.T, markdown.Block){
 	"fixture": checkFixture,
 	// shell: the commands succeed, with a broker at localhost that has a topic "orders".
 	"shell": checkShell,
+	// bench: the command measures a small work.
+	"bench": checkBench,
 	// hosts: the line that the notebook's test puts into a hosts file.
 	"hosts": checkHosts,
 }
@@ -162,6 +164,18 @@ func checkStarts(t *testing.T, b markdown.Block) {
 			t.Errorf("%s: %s", b.Place(), strings.Join(words, " "))
 		}
 		s.Stop(t)
+	}
+}
+
+func checkBench(t *testing.T, b markdown.Block) {
+	for _, words := range commands(b) {
+		if strings.Join(words[:3], " ") != "go run ./bench" {
+			t.Fatalf("%s is no command of the benchmark", b.Place())
+		}
+		cmd := exec.CommandContext(t.Context(), words[0], append(words[1:], "--rounds", "1", "--run", "^Heartbeat")...)
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "| Heartbeat") {
+			t.Errorf("%s: %v\n%s", strings.Join(words, " "), err, out)
+		}
 	}
 }
 

@@ -160,8 +160,60 @@ type reader struct {
 	at int
 }
 
+// short reads a zigzag number of one or two bytes; more is set to 0x80 or above
+// if there are more. b must have two bytes at at.
+func short(b []byte, at int, more byte) (v int32, next int, _ byte) {
+	u := uint32(b[at])
+	if u < 0x80 {
+		return int32(u>>1) ^ -int32(u&1), at + 1, more
+	}
+	u = u&0x7f | uint32(b[at+1])<<7
+	return int32(u>>1) ^ -int32(u&1), at + 2, more | b[at+1]
+}
+
+// common reads a record as most are: no number in it takes more than two bytes,
+// and it has no headers. If it returns false, nothing is read.
+func (r *reader) common(f *fields) bool {
+	b, at, more := r.b, r.at, byte(0)
+	if len(b)-at < 16 {
+		return false
+	}
+	var size, timestamp, offset, key, value int32
+	size, at, more = short(b, at, more)
+	end := at + int(size)
+	f.attributes = int8(b[at])
+	timestamp, at, more = short(b, at+1, more)
+	offset, at, more = short(b, at, more)
+	key, at, more = short(b, at, more)
+	if more >= 0x80 || end > len(b) {
+		return false
+	}
+	f.key = nil
+	if key >= 0 {
+		if at+int(key) > end {
+			return false
+		}
+		f.key = b[at : at+int(key) : at+int(key)]
+		at += int(key)
+	}
+	if end-at < 3 {
+		return false
+	}
+	value, at, more = short(b, at, more)
+	if more >= 0x80 || value < 0 || at+int(value)+1 != end || b[end-1] != 0 {
+		return false
+	}
+	f.value = b[at : end-1 : end-1]
+	f.timestampDelta, f.offsetDelta, f.headers, f.numHeaders = int64(timestamp), offset, nil, 0
+	r.at = end
+	return true
+}
+
 // record reads the next record and checks all its lengths, headers too.
 func (r *reader) record(f *fields) error {
+	if r.common(f) {
+		return nil
+	}
 	if r.at >= len(r.b) {
 		return errEOF
 	}

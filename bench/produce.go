@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/protocol/record"
+)
+
+// produceWorks write pipelined, with acks=all, on one connection.
+func produceWorks() []work {
+	perGiB := func(guarded bool) []measure {
+		return []measure{{name: "CPU", unit: "s/GiB", goal: 2, guarded: guarded}}
+	}
+	return []work{
+		{name: "produce, 16 KiB batches of 1 KiB records, 1 partition", quick: true, measures: perGiB(true), run: produceWork(1, 16<<10, 1<<10, record.None)},
+		{name: "produce, 16 KiB batches of 100 B records, 1 partition", quick: true, measures: perGiB(true), run: produceWork(1, 16<<10, 100, record.None)},
+		{name: "produce, 16 KiB batches to each of 12 partitions", measures: perGiB(false), run: produceWork(12, 16<<10, 1<<10, record.None)},
+		{name: "produce, 16 KiB lz4 batches to each of 12 partitions", measures: perGiB(false), run: produceWork(12, 16<<10, 1<<10, record.LZ4)},
+		{name: "produce, single-record requests of 100 B", quick: true, measures: []measure{{name: "CPU", unit: "s/M records", goal: 2.5, guarded: true}}, run: produceSingles},
+	}
+}
+
+// random fills with bytes that don't compress much, the same in each run.
+func random(n int, seed uint64) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		seed = seed*6364136223846793005 + 1442695040888963407
+		b[i] = "abcdefghijklmnopqrstuvwxyz012345"[seed>>59]
+	}
+	return b
+}
+
+// batch holds records of this size, about size bytes in all (before compression).
+func batch(size, recordSize int, codec record.Codec) []byte {
+	b := record.NewBuilder(codec, 0)
+	for i := 0; i == 0 || b.Len()+recordSize <= size; i++ {
+		value := random(recordSize-10, uint64(i+1))
+		b.Add(record.Record{Offset: int64(i), Timestamp: 1_700_000_000_000 + int64(i), Value: value})
+	}
+	raw, err := b.Build(nil)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
+// produceFrame is one request with this batch for each partition.
+func produceFrame(clientID, topic string, partitions int, raw []byte) []byte {
+	req := kmsg.NewPtrProduceRequest()
+	req.Version, req.Acks, req.TimeoutMillis = 9, -1, 30_000
+	t := kmsg.NewProduceRequestTopic()
+	t.Topic = topic
+	for i := range partitions {
+		p := kmsg.NewProduceRequestTopicPartition()
+		p.Partition, p.Records = int32(i), raw
+		t.Partitions = append(t.Partitions, p)
+	}
+	req.Topics = append(req.Topics, t)
+	return encode(clientID, req)
+}
+
+// checkProduced says what is wrong with an answer to produceFrame.
+func checkProduced(answer []byte) error {
+	resp := kmsg.NewPtrProduceResponse()
+	resp.Version = 9
+	if err := resp.ReadFrom(answer[5:]); err != nil {
+		return err
+	}
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode != 0 {
+				return fmt.Errorf("produce failed with error %d", p.ErrorCode)
+			}
+		}
+	}
+	return nil
+}
+
+// produce sends requests for about this many bytes and gives what it sent.
+func (b *bench) produce(s *server, c *client, frame []byte, bytes int) error {
+	answer, err := b.first(s, c, frame, answerNow)
+	if err != nil {
+		return err
+	}
+	if err := checkProduced(answer); err != nil {
+		return err
+	}
+	n := min(5, max(1, 512<<10/len(frame))) // as many as Kafka's clients have in flight
+	_, err = c.pump(load{frames: repeat(frame, n), n: n, times: max(1, bytes/(n*len(frame)))})
+	return err
+}
+
+func produceWork(partitions, batchSize, recordSize int, codec record.Codec) func(*bench, *server) ([]float64, error) {
+	return func(b *bench, s *server) ([]float64, error) {
+		bytes := b.scaled(1<<30, 256<<20)
+		raw := batch(batchSize, recordSize, codec)
+		var cpu float64
+		err := b.withTopic(s, partitions, func(c *client, topic string) (err error) {
+			frame := produceFrame(fmt.Sprintf("produce-%d-%d-%d", partitions, recordSize, codec), topic, partitions, raw)
+			cpu, err = cpuOf(s, func() error { return b.produce(s, c, frame, bytes) })
+			return err
+		})
+		return []float64{cpu / (float64(bytes) / (1 << 30))}, err
+	}
+}
+
+func produceSingles(b *bench, s *server) ([]float64, error) {
+	records := b.scaled(1_000_000, 200_000)
+	raw := batch(1, 100, record.None)
+	var cpu float64
+	err := b.withTopic(s, 1, func(c *client, topic string) (err error) {
+		frame := produceFrame("singles", topic, 1, raw)
+		cpu, err = cpuOf(s, func() error { return b.produce(s, c, frame, records*len(frame)) })
+		return err
+	})
+	return []float64{cpu / (float64(records) / 1e6)}, err
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+)
+
+// row is the outcome of one measure.
+type row struct {
+	Work    string               `json:"work"`
+	Measure string               `json:"measure"`
+	Unit    string               `json:"unit"`
+	Goal    float64              `json:"goal,omitempty"`
+	Figures map[string][]float64 `json:"figures"`          // server -> one for each round
+	Ratios  map[string]float64   `json:"ratios,omitempty"` // server -> median of the rounds' ratios to the limit
+	Best    map[string]float64   `json:"best,omitempty"`   // server -> ratio of the best figures of all rounds
+	guarded bool
+}
+
+// finish computes the ratios.
+func (r *row) finish() {
+	limit := r.Figures[limitName]
+	if len(limit) == 0 {
+		return
+	}
+	r.Ratios, r.Best = make(map[string]float64), make(map[string]float64)
+	for name, figures := range r.Figures {
+		var ratios []float64
+		for i := range min(len(figures), len(limit)) {
+			ratios = append(ratios, figures[i]/limit[i])
+		}
+		if len(ratios) > 0 {
+			r.Ratios[name], r.Best[name] = median(ratios), slices.Min(figures)/slices.Min(limit)
+		}
+	}
+}
+
+func median(of []float64) float64 {
+	s := slices.Sorted(slices.Values(of))
+	n := len(s)
+	return (s[(n-1)/2] + s[n/2]) / 2
+}
+
+// writeTable writes the rows as a Markdown table: figures are medians, ratios
+// to the limit are in brackets.
+func writeTable(w io.Writer, rows []*row, servers []string) error {
+	var b strings.Builder
+	b.WriteString("| work | measure | goal |")
+	for _, s := range servers {
+		fmt.Fprintf(&b, " %s |", s)
+	}
+	b.WriteString("\n|---|---|---|" + strings.Repeat("---|", len(servers)) + "\n")
+	for _, r := range rows {
+		fmt.Fprintf(&b, "| %s | %s, %s | %s |", r.Work, r.Measure, r.Unit, goal(r))
+		for _, s := range servers {
+			figures := r.Figures[s]
+			switch {
+			case len(figures) == 0:
+				b.WriteString(" – |")
+			case s == limitName || r.Ratios == nil:
+				fmt.Fprintf(&b, " %s |", short(median(figures)))
+			default:
+				fmt.Fprintf(&b, " **%s** (%s) |", short(r.Ratios[s]), short(median(figures)))
+			}
+		}
+		b.WriteString("\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func goal(r *row) string {
+	if r.Goal == 0 {
+		return ""
+	}
+	return short(r.Goal)
+}
+
+// short is v with two or three digits that count.
+func short(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	default:
+		return fmt.Sprintf("%.2f", v)
+	}
+}
+
+func writeJSON(w io.Writer, machine string, rows []*row) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "\t")
+	return e.Encode(struct {
+		Machine string `json:"machine"`
+		Rows    []*row `json:"rows"`
+	}{machine, rows})
+}
