@@ -42,6 +42,7 @@ func (b *Broker) stop() {
 func (b *Broker) topicDeleted(t *topic) {
 	b.groups.topicDeleted(t.name)
 	b.shares.deleteWhere(func(key share.PartitionKey) bool { return key.Topic == t.id })
+	b.shares.logs.forget(t)
 	b.janitor.forget(t)
 }
 

@@ -24,6 +24,7 @@ type shares struct {
 	mu sync.Mutex // to find, add and remove; a leaf
 	// byGroup has, by group id, the partitions that have a state or are in use.
 	byGroup map[string]map[sharePlace]*sharePartition
+	logs    shareLogs
 }
 
 // sharePlace is a partition in a group.
@@ -164,12 +165,26 @@ func (s *shares) store(key share.PartitionKey, records ...share.Record) {
 	for i, r := range records {
 		all[i] = group.Record(r)
 	}
+	log := s.logs.of(p)
+	log.mu.Lock()
 	for len(all) > 0 {
 		n := w.build(all, noProducer, ms, p.settings.Load().limits.MaxMessageBytes)
-		if _, err := s.b.append(p, w.batch, ms); err != nil {
-			return // the topic is being deleted
+		a, err := s.b.append(p, w.batch, ms)
+		if err != nil {
+			break // the topic is being deleted, or nobody leads
 		}
-		all = all[n:]
+		for i := range n {
+			log.note(key, records[i], a.base+int64(i), ms)
+		}
+		all, records = all[n:], records[n:]
+	}
+	now, later := log.stored >= pruneAfter, log.redundant()
+	log.mu.Unlock()
+	if now {
+		s.prune(log)
+	}
+	if later {
+		s.pruneLater()
 	}
 }
 
@@ -382,6 +397,7 @@ func (s *shares) deleteWhere(which func(share.PartitionKey) bool) {
 
 // reset forgets everything, and stores nothing of that.
 func (s *shares) reset() {
+	s.logs.reset()
 	for _, p := range s.all(nil) {
 		p.mu.Lock()
 		if !p.gone {
@@ -397,6 +413,7 @@ func (s *shares) reset() {
 
 // stop ends the timers.
 func (s *shares) stop() {
+	s.logs.stop()
 	for _, p := range s.all(nil) {
 		p.mu.Lock()
 		p.stopTimer()

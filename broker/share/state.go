@@ -29,6 +29,11 @@ type Record struct {
 	Value []byte // nil: a tombstone
 }
 
+// IsSnapshot tells whether the record has a whole state.
+func (r Record) IsSnapshot() bool {
+	return r.Value != nil && binary.BigEndian.Uint16(r.Key) == snapshotRecord
+}
+
 // PartitionKey names a partition in a group.
 type PartitionKey struct {
 	Group     string
@@ -104,10 +109,7 @@ func (s *State) write(key PartitionKey, w Write, updatesPerSnapshot int, nowMs i
 		s.Batches = merge(s.Batches, b)
 	}
 	if s.updates >= updatesPerSnapshot {
-		s.updates = 0
-		s.SnapshotEpoch++
-		s.Created, s.Written = nowMs, nowMs
-		return s.snapshot(key)
+		return s.SnapshotAgain(key, nowMs)
 	}
 	s.updates++
 	var batches []StateBatch
@@ -121,6 +123,15 @@ func (s *State) write(key PartitionKey, w Write, updatesPerSnapshot int, nowMs i
 		batches = merge(batches, b)
 	}
 	return s.update(key, w, batches)
+}
+
+// SnapshotAgain is the record of the whole state, for which older ones are not
+// needed any more.
+func (s *State) SnapshotAgain(key PartitionKey, nowMs int64) Record {
+	s.updates = 0
+	s.SnapshotEpoch++
+	s.Created, s.Written = nowMs, nowMs
+	return s.snapshot(key)
 }
 
 // prune drops what is before the start.
