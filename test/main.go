@@ -101,7 +101,7 @@ func (r *runner) run(fresh, install bool, args []string) {
 			args = []string{"./..."}
 		}
 		// Clients wait more than they compute, so more of them run at once than there are cores.
-		c = r.tests(binary, slices.Concat([]string{"-count=1", "-vet=off", "-timeout=15m", "-parallel=12"}, race, args))
+		c = r.tests(binary, slices.Concat([]string{"-count=1", "-vet=off", "-timeout=20m", "-parallel=12"}, race, args))
 		return c.failed == 0
 	})
 
