@@ -104,7 +104,7 @@ func coordinator(c *client, group string) error {
 			if err != nil {
 				return err
 			}
-			if fetched.ErrorCode == 0 {
+			if code := fetched.ErrorCode; code < 14 || code > 16 { // not loading, absent or elsewhere
 				return nil
 			}
 		}
