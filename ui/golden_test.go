@@ -103,7 +103,7 @@ func fixtures() map[string]struct {
 func TestPagesLookAsTheyDid(t *testing.T) {
 	hash := regexp.MustCompile(`\?v=[0-9a-f]+`) // changes with each file's content
 	for name, x := range fixtures() {
-		for code, l := range languages {
+		for code, l := range languages() {
 			f := &frame{lang: l, Lang: code, Theme: "system", Path: x.path, Form: url.Values{}, View: x.view, Inner: name != "absent"}
 			f.Section, _, _ = strings.Cut(strings.TrimPrefix(x.path, "/"), "/")
 			if name == "problem" {
@@ -141,7 +141,7 @@ func TestPagesLookAsTheyDid(t *testing.T) {
 func TestPagesCanBeReadAloud(t *testing.T) {
 	field := regexp.MustCompile(`<(?:input|select|textarea)[^>]*>`)
 	for name, x := range fixtures() {
-		f := &frame{lang: languages["en"], Lang: "en", Theme: "system", Path: x.path, Form: url.Values{}, View: x.view}
+		f := &frame{lang: languages()["en"], Lang: "en", Theme: "system", Path: x.path, Form: url.Values{}, View: x.view}
 		raw, err := render(x.page, f)
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed i18n
@@ -28,10 +29,14 @@ type language struct {
 	one   func(n int64) bool // takes the singular
 }
 
-var languages = map[string]*language{
-	"en": load("en", ",", ".", [5]string{"B", "KB", "MB", "GB", "TB"}, func(n int64) bool { return n == 1 }),
-	"fr": load("fr", "\u202f", ",", [5]string{"o", "Ko", "Mo", "Go", "To"}, func(n int64) bool { return n == 0 || n == 1 }),
-}
+// languages are all there are, read when the first page is asked for: a start
+// need not wait for them.
+var languages = sync.OnceValue(func() map[string]*language {
+	return map[string]*language{
+		"en": load("en", ",", ".", [5]string{"B", "KB", "MB", "GB", "TB"}, func(n int64) bool { return n == 1 }),
+		"fr": load("fr", "\u202f", ",", [5]string{"o", "Ko", "Mo", "Go", "To"}, func(n int64) bool { return n == 0 || n == 1 }),
+	}
+})
 
 func load(code, group, point string, units [5]string, one func(int64) bool) *language {
 	l := &language{code: code, group: group, point: point, units: units, one: one}
@@ -134,11 +139,11 @@ func (l *language) size(n any) string {
 // languageOf is what the reader chose, or else what the browser asks for.
 func languageOf(r *http.Request) *language {
 	if c, err := r.Cookie("minibroker_lang"); err == nil {
-		if l, ok := languages[c.Value]; ok {
+		if l, ok := languages()[c.Value]; ok {
 			return l
 		}
 	}
-	best, weight := languages[fallback], 0.0
+	best, weight := languages()[fallback], 0.0
 	for _, part := range strings.Split(r.Header.Get("Accept-Language"), ",") {
 		tag, params, _ := strings.Cut(strings.TrimSpace(part), ";")
 		q := 1.0
@@ -146,7 +151,7 @@ func languageOf(r *http.Request) *language {
 			q, _ = strconv.ParseFloat(text, 64)
 		}
 		base, _, _ := strings.Cut(strings.ToLower(tag), "-")
-		if l, ok := languages[base]; ok && q > weight {
+		if l, ok := languages()[base]; ok && q > weight {
 			best, weight = l, q
 		}
 	}

@@ -15,9 +15,9 @@ import (
 var composed = []string{"api.", "doctor.", "fault.", "kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem."}
 
 func TestEveryTextIsInEveryLanguage(t *testing.T) {
-	want := slices.Sorted(maps.Keys(languages["en"].texts))
+	want := slices.Sorted(maps.Keys(languages()["en"].texts))
 	verbs := regexp.MustCompile(`%[sd]`)
-	for code, l := range languages {
+	for code, l := range languages() {
 		if got := slices.Sorted(maps.Keys(l.texts)); !slices.Equal(got, want) {
 			for _, key := range want {
 				if l.texts[key] == "" {
@@ -25,13 +25,13 @@ func TestEveryTextIsInEveryLanguage(t *testing.T) {
 				}
 			}
 			for _, key := range got {
-				if languages["en"].texts[key] == "" {
+				if languages()["en"].texts[key] == "" {
 					t.Errorf("%s has %q, which en lacks", code, key)
 				}
 			}
 		}
 		for key, text := range l.texts {
-			if !slices.Equal(verbs.FindAllString(text, -1), verbs.FindAllString(languages["en"].texts[key], -1)) {
+			if !slices.Equal(verbs.FindAllString(text, -1), verbs.FindAllString(languages()["en"].texts[key], -1)) {
 				t.Errorf("%s puts other values into %q than en: %q", code, key, text)
 			}
 		}
@@ -69,7 +69,7 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 			used[list.prefix+name] = true
 		}
 	}
-	texts := languages[fallback].texts
+	texts := languages()[fallback].texts
 	for key := range used {
 		if texts[key] == "" {
 			t.Errorf("%q has no text", key)
@@ -99,7 +99,7 @@ func TestTheLanguageIsTheReaders(t *testing.T) {
 }
 
 func TestNumbersAreWrittenAsInTheLanguage(t *testing.T) {
-	en, fr := languages["en"], languages["fr"]
+	en, fr := languages()["en"], languages()["fr"]
 	for _, c := range []struct{ got, want string }{
 		{en.number(-1234567), "-1,234,567"}, {fr.number(1234567), "1\u202f234\u202f567"}, {en.number(999), "999"},
 		{en.size(999), "999\u00a0B"}, {en.size(1500), "1.5\u00a0KB"}, {fr.size(1500), "1,5\u00a0Ko"},

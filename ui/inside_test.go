@@ -25,7 +25,7 @@ import (
 
 func TestEachAPIIsExplained(t *testing.T) {
 	for _, api := range protocol.APIs() {
-		for code, l := range languages {
+		for code, l := range languages() {
 			if l.texts["api."+api.Name] == "" {
 				t.Errorf("%s is not explained in %s", api.Name, code)
 			}
@@ -219,7 +219,7 @@ func TestAVirtualClockIsMoved(t *testing.T) {
 func TestTheDoctorNamesClientsAndTheCure(t *testing.T) {
 	w := open(t)
 	w.see("/doctor", 200, "No client has asked for addresses yet")
-	for _, l := range languages {
+	for _, l := range languages() {
 		for _, why := range doctorReasons {
 			if text := l.text("doctor.advice."+why, uint16(9092)); !strings.Contains(text, "9092") || strings.Contains(text, "%!") {
 				t.Errorf("the advice is %q", text)

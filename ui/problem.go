@@ -21,7 +21,7 @@ type problem struct {
 	Detail string // the broker's own words
 }
 
-func (p *problem) Error() string { return languages[fallback].text(p.Key, p.Args...) }
+func (p *problem) Error() string { return languages()[fallback].text(p.Key, p.Args...) }
 
 // say is a problem that the UI found itself.
 func say(status int, key string, args ...any) error {

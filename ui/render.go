@@ -90,7 +90,7 @@ var pageSet = sync.OnceValue(parse)
 
 func parse() map[string]map[string]*template.Template {
 	sets := map[string]map[string]*template.Template{}
-	for code, l := range languages {
+	for code, l := range languages() {
 		sets[code] = map[string]*template.Template{}
 		shared := template.Must(template.New("layout.html").Funcs(functions(l)).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
 		entries, _ := templateFiles.ReadDir("templates") // embedded: it is there

@@ -285,7 +285,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, shown any, err error) {
 		p := explain(err)
 		status = p.status
 		shown = map[string]string{
-			"error":  languages[fallback].text(p.Key, p.Args...),
+			"error":  languages()[fallback].text(p.Key, p.Args...),
 			"code":   p.Code,
 			"detail": p.Detail,
 		}
