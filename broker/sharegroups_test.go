@@ -429,8 +429,12 @@ func TestOnlyCommittedRecordsIfTheGroupWants(t *testing.T) {
 	}
 	want(t, "once committed", acquired(a.get()), "4-5:1")
 	want(t, "accepted", a.ack(1, 5, 0, 1, 0, 1, 0), "")
-	if p := b.shares.ofGroup("g")[0]; p.live.Start() != 6 {
-		t.Errorf("the group is at %d", p.live.Start())
+	p := b.shares.ofGroup("g")[0]
+	p.mu.Lock()
+	start := p.live.Start()
+	p.mu.Unlock()
+	if start != 6 {
+		t.Errorf("the group is at %d", start)
 	}
 }
 
