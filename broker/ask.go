@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 
@@ -30,7 +29,7 @@ func (b *Broker) Request(_ context.Context, req kmsg.Request) (kmsg.Response, er
 	nc, other := memnet.Pipe("inside", "inside")
 	defer nc.Close()
 	defer other.Close()
-	c := &conn{broker: b, node: n, nc: nc, peer: newPeer(n, nc, nil), in: bufio.NewReaderSize(nc, 16), out: answerWriter{w: nc}, clientID: insideClient}
+	c := &conn{broker: b, node: n, nc: nc, peer: newPeer(n, nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}, clientID: insideClient}
 	resp, err := handlers[api.Key](b, &request{conn: c, key: api.Key, version: api.Max, body: req})
 	if s, ok := resp.(spliced); ok {
 		resp = s.model()

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +25,7 @@ type conn struct {
 	peer   peer
 	// closing ends what waits for the client: its broker stops.
 	closing <-chan struct{}
-	in      *bufio.Reader
+	in      *protocol.FrameReader
 	out     answerWriter
 
 	clientID string // of the newest request
@@ -96,7 +95,7 @@ func (b *Broker) connect(n *node, nc net.Conn, l net.Listener) bool {
 		node:   n,
 		nc:     nc,
 		peer:   newPeer(n, nc, l),
-		in:     bufio.NewReaderSize(nc, 4096),
+		in:     protocol.NewFrameReader(lazily(nc)),
 		out:    answerWriter{w: nc},
 	}
 	if wait := b.tooManyConnections(c.peer.remote); wait > 0 {
@@ -137,18 +136,12 @@ func (c *conn) serve() {
 		}
 	}()
 	for {
-		// Wait with no memory but the reader's: connections are mostly idle.
-		if _, err := c.in.Peek(1); err != nil {
-			return
-		}
-		buf := frames.Get().(*[]byte)
-		frame, err := protocol.ReadFrame(c.in, *buf, b.maxFrame())
+		frame, err := c.in.Next(b.maxFrame())
 		if err == nil {
 			err = c.handle(frame)
 		}
-		*buf = frame
-		recycle(buf)
-		if err == nil && (c.muted > 0 || !protocol.FrameBuffered(c.in)) {
+		if err == nil && (c.muted > 0 || !c.in.Buffered()) {
+			c.in.Release() // the client may take its time to read
 			err = c.out.flush()
 		}
 		if err != nil {
@@ -185,19 +178,6 @@ func (c *conn) end(err error) {
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		log.Debug("the connection ended inside a request", "client", c.String())
-	}
-}
-
-// frames holds buffers for requests in work. Nothing of a request may be kept
-// after its handler returned.
-var frames = sync.Pool{New: func() any { return new([]byte) }}
-
-// maxRecycled keeps rare huge requests from staying in the pool.
-const maxRecycled = 4 << 20
-
-func recycle(buf *[]byte) {
-	if cap(*buf) <= maxRecycled {
-		frames.Put(buf)
 	}
 }
 

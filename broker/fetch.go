@@ -257,6 +257,7 @@ func (f *fetch) collect(r *request) error {
 		w := park(len(f.results))
 		var err error
 		if f.parkOn(w) {
+			r.in.Release() // f has what it needs of the frame
 			var woken bool
 			if woken, err = r.await(w.wake, due); !woken {
 				wait = 0

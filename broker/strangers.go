@@ -16,10 +16,12 @@ import (
 
 const (
 	// strangerBytes and strangerTime bound what is read of a stranger; headTime
-	// is how long the head of its request may take.
+	// is how long the head of its request may take, and headBytes what is read
+	// of it.
 	strangerBytes = 64 << 10
 	strangerTime  = 3 * time.Second
 	headTime      = time.Second
+	headBytes     = 4 << 10
 )
 
 // answerHTTP answers a browser, curl or a health check that dialled the Kafka
@@ -64,26 +66,22 @@ func (c *conn) farewell(p []byte) {
 		return
 	}
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		_, _ = io.CopyN(io.Discard, c.in, strangerBytes)
+		_, _ = io.CopyN(io.Discard, c.nc, strangerBytes)
 	}
 }
 
 // readHTTPHead reads a request up to the empty line. What does not come in
-// time, or fit into the reader's buffer, is left out.
+// time, or is too long, is left out.
 func (c *conn) readHTTPHead() []byte {
 	slow := c.broker.clock.AfterFunc(headTime, func() { _ = c.nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer slow.Stop()
 	for {
-		have, _ := c.in.Peek(c.in.Buffered())
+		have := c.in.Unread()
 		if i := bytes.Index(have, []byte("\r\n\r\n")); i >= 0 {
 			return bytes.Clone(have[:i])
 		}
-		if len(have) == c.in.Size() {
-			return bytes.Clone(have)
-		}
-		if _, err := c.in.Peek(len(have) + 1); err != nil {
-			have, _ = c.in.Peek(c.in.Buffered())
-			return bytes.Clone(have)
+		if len(have) >= headBytes || c.in.More() != nil {
+			return bytes.Clone(c.in.Unread())
 		}
 	}
 }

@@ -17,8 +17,12 @@ type answerWriter struct {
 	kept  net.Buffers // parts' memory, for the next time
 }
 
-// flushAbove bounds what is gathered before it is sent.
-const flushAbove = 256 << 10
+const (
+	// flushAbove bounds what is gathered before it is sent.
+	flushAbove = 256 << 10
+	// maxRecycled keeps rare huge answers from staying in memory.
+	maxRecycled = 4 << 20
+)
 
 var answerBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 

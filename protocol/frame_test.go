@@ -1,12 +1,12 @@
 package protocol
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
 	"math"
+	"runtime"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -18,72 +18,142 @@ func framed(body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
 }
 
-func TestReadFrameReturnsEachFrameAndThenTheEnd(t *testing.T) {
-	bodies := [][]byte{[]byte("a"), bytes.Repeat([]byte("b"), 9000), []byte("ccc")}
+// atATime gives at most n bytes for each Read, and says how often it was asked.
+type atATime struct {
+	r     io.Reader
+	n     int
+	reads int
+}
+
+func (a *atATime) Read(p []byte) (int, error) {
+	a.reads++
+	return a.r.Read(p[:min(len(p), a.n)])
+}
+
+// lazily is a connection that has nothing to read each second time.
+type lazily struct {
+	*atATime
+	t    *testing.T
+	most int // bytes that a silent connection may hold
+}
+
+func (l *lazily) ReadLazily(m *FrameReader) (int, error) {
+	_ = m.Room()
+	m.Idle()
+	if got := len(m.buf); got > l.most {
+		l.t.Errorf("holds %d bytes while it waits, at most %d wanted", got, l.most)
+	}
+	return l.Read(m.Room())
+}
+
+func TestFramesComeWholeHoweverTheyArrive(t *testing.T) {
+	sizes := []int{1, 3, 4, 100, fewBytes - 4, fewBytes, 5000, 20, atOnce - 4, atOnce - 3, 7, 2*atOnce + 1, 9, 3*firstAlloc + 17, 16 << 10, 16 << 10}
+	var bodies [][]byte
 	var stream []byte
-	for _, b := range bodies {
-		stream = append(stream, framed(b)...)
+	for i, n := range sizes {
+		body := bytes.Repeat([]byte{byte('a' + i)}, n)
+		bodies = append(bodies, body)
+		stream = append(stream, framed(body)...)
 	}
-	r := bufio.NewReaderSize(bytes.NewReader(stream), 16)
-	var buf []byte
-	for _, want := range bodies {
-		got, err := ReadFrame(r, buf, limit)
-		if err != nil || !bytes.Equal(got, want) {
-			t.Fatalf("got %d bytes and %v, want %d bytes", len(got), err, len(want))
+	for _, step := range []int{1, 3, 1000, fewBytes, 100_000, len(stream)} {
+		src := &atATime{r: bytes.NewReader(stream), n: step}
+		lazy := &lazily{atATime: &atATime{r: bytes.NewReader(stream), n: step}, t: t, most: 4*firstAlloc + atOnce}
+		for name, r := range map[string]*FrameReader{"plain": NewFrameReader(src), "lazy": NewFrameReader(lazy)} {
+			for i, want := range bodies {
+				got, err := r.Next(100 << 20)
+				if err != nil || !bytes.Equal(got, want) {
+					t.Fatalf("%s, %d bytes at a time, frame %d of %d bytes: got %d bytes and %v", name, step, i, len(want), len(got), err)
+				}
+			}
+			if _, err := r.Next(100 << 20); err != io.EOF {
+				t.Fatalf("%s, after the last frame: %v, want io.EOF", name, err)
+			}
+			if r.buf != nil {
+				t.Errorf("%s: holds %d bytes at the end", name, len(r.buf))
+			}
 		}
-		buf = got
-	}
-	if _, err := ReadFrame(r, buf, limit); err != io.EOF {
-		t.Fatalf("after the last frame: %v, want io.EOF", err)
 	}
 }
 
-func TestReadFrameRefusesSizesWithoutAllocating(t *testing.T) {
+func TestARunOfRequestsIsReadAtOnce(t *testing.T) {
+	run := bytes.Repeat(framed(make([]byte, 16<<10)), 5)
+	src := &lazily{atATime: &atATime{r: io.MultiReader(bytes.NewReader(run), bytes.NewReader(run), bytes.NewReader(run)), n: len(run)}, t: t, most: atOnce}
+	r := NewFrameReader(src)
+	for i := range 15 {
+		if i == 10 { // the first run shows that the client sends much
+			src.most, src.reads = 0, 0
+		}
+		if _, err := r.Next(limit); err != nil {
+			t.Fatal(err)
+		}
+		if i >= 5 && r.Buffered() != (i%5 != 4) {
+			t.Errorf("request %d of a run: another is buffered: %v", i%5, r.Buffered())
+		}
+	}
+	if src.reads != 1 {
+		t.Errorf("%d reads for the third run", src.reads)
+	}
+}
+
+func TestASilentConnectionHoldsLittle(t *testing.T) {
+	src := &lazily{atATime: &atATime{r: bytes.NewReader(append(bytes.Repeat(framed(make([]byte, 16<<10)), 4), framed(make([]byte, 16<<10))[:100]...)), n: atOnce}, t: t, most: atOnce}
+	r := NewFrameReader(src)
+	for range 4 {
+		if _, err := r.Next(limit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	src.most = fewBytes
+	if _, err := r.Next(limit); err != io.ErrUnexpectedEOF {
+		t.Errorf("inside a frame: %v", err)
+	}
+}
+
+func TestFrameSizesAreRefusedBeforeMemoryIsTaken(t *testing.T) {
 	for _, size := range []int32{0, -1, math.MinInt32, limit + 1, math.MaxInt32} { // behaviour 11
-		r := bufio.NewReader(bytes.NewReader(binary.BigEndian.AppendUint32(nil, uint32(size))))
-		buf, err := ReadFrame(r, nil, limit)
+		stream := append(binary.BigEndian.AppendUint32(nil, uint32(size)), "rest"...)
+		r := NewFrameReader(bytes.NewReader(stream))
+		_, err := r.Next(limit)
 		var sizeErr *FrameSizeError
 		if !errors.As(err, &sizeErr) || sizeErr.Size != size {
 			t.Errorf("size %d: error %v", size, err)
 		}
-		if cap(buf) != 0 {
-			t.Errorf("size %d allocated %d bytes", size, cap(buf))
+		if len(r.buf) > fewBytes || !bytes.Equal(r.Unread(), stream) {
+			t.Errorf("size %d: holds %d bytes, unread %q", size, len(r.buf), r.Unread())
 		}
 	}
 }
 
-func TestReadFrameAllocatesAsBytesArrive(t *testing.T) {
+func TestFramesTakeMemoryAsBytesArrive(t *testing.T) {
 	// A client that promises 100 MiB and sends 10 bytes must not cost 100 MiB.
 	stream := append(binary.BigEndian.AppendUint32(nil, 100<<20), make([]byte, 10)...)
-	_, err := ReadFrame(bufio.NewReader(bytes.NewReader(stream)), nil, 100<<20)
-	if err != io.ErrUnexpectedEOF {
+	r := NewFrameReader(bytes.NewReader(stream))
+	if _, err := r.Next(100 << 20); err != io.ErrUnexpectedEOF {
 		t.Fatalf("a cut frame gives %v", err)
 	}
-	allocated := testing.AllocsPerRun(1, func() {
-		_, _ = ReadFrame(bufio.NewReader(bytes.NewReader(stream)), nil, 100<<20)
-	})
-	if allocated > 8 {
-		t.Fatalf("%v allocations for a cut frame", allocated)
-	}
-	big := framed(bytes.Repeat([]byte("x"), 3*firstAlloc+17))
-	got, err := ReadFrame(bufio.NewReader(bytes.NewReader(big)), nil, 100<<20)
-	if err != nil || !bytes.Equal(got, big[4:]) {
-		t.Fatalf("a frame above the first allocation: %d bytes, %v", len(got), err)
+	if len(r.buf) > firstAlloc {
+		t.Fatalf("%d bytes for a cut frame", len(r.buf))
 	}
 }
 
-func TestFrameBufferedOnlyForWholeFrames(t *testing.T) {
-	r := bufio.NewReader(bytes.NewReader(append(framed([]byte("one")), framed([]byte("two"))[:5]...)))
-	if FrameBuffered(r) {
-		t.Fatal("nothing was read yet")
+func TestReadingFramesUsesMemoryAgain(t *testing.T) {
+	stream := bytes.NewReader(bytes.Repeat(framed(make([]byte, 5000)), 4))
+	r := NewFrameReader(&lazily{atATime: &atATime{r: stream, n: atOnce}, t: t, most: atOnce})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	const runs = 1000
+	for range runs {
+		_, _ = stream.Seek(0, io.SeekStart)
+		for range 4 {
+			if _, err := r.Next(limit); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	_, _ = r.Peek(1)
-	if !FrameBuffered(r) {
-		t.Fatal("a whole frame is buffered")
-	}
-	_, _ = ReadFrame(r, nil, limit)
-	if FrameBuffered(r) {
-		t.Fatal("the second frame is cut")
+	runtime.ReadMemStats(&after)
+	// Pools forget a little, and under the race detector more.
+	if per := (after.TotalAlloc - before.TotalAlloc) / runs; per > atOnce/2 {
+		t.Errorf("%d bytes allocated for each run of requests", per)
 	}
 }
 
@@ -148,9 +218,9 @@ func FuzzReadFrame(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
 	f.Add([]byte{0, 0, 0, 3, 1, 2, 3})
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		r := bufio.NewReader(bytes.NewReader(stream))
+		r := NewFrameReader(bytes.NewReader(stream))
 		for {
-			frame, err := ReadFrame(r, nil, limit)
+			frame, err := r.Next(limit)
 			if err != nil {
 				return
 			}
