@@ -29,6 +29,7 @@ type Node struct {
 	Controller bool
 	Leads      int           // partitions, those of internal topics included
 	Replicas   int           // the same
+	OutOfSync  int           // of the replicas
 	Lag        time.Duration // of its followers; negative: they stand still
 }
 
@@ -52,6 +53,9 @@ func (b *Broker) Brokers() []Node {
 				}
 				if slices.Contains(l.replicas, all[i].ID) {
 					all[i].Replicas++
+					if !slices.Contains(l.isr, all[i].ID) {
+						all[i].OutOfSync++
+					}
 				}
 			}
 		}

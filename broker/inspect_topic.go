@@ -62,6 +62,41 @@ func (b *Broker) Topics() []string {
 	return names
 }
 
+// TopicSum is one topic in figures, as [Broker.EachTopic] tells it.
+type TopicSum struct {
+	Name            string
+	Internal        bool // such as __consumer_offsets
+	Partitions      int
+	Replicas        int   // of the partition that has most
+	Offline         int   // partitions without a leader
+	UnderReplicated int   // partitions with a replica out of sync
+	Records         int64 // offsets from the start to the high watermark
+	Bytes           int64 // of record batches
+	Written         int64 // offsets given out since the topic was created
+}
+
+// EachTopic calls f for all topics in order, internal ones included, until it
+// returns false. All come from one moment, and nothing is kept.
+func (b *Broker) EachTopic(f func(TopicSum) bool) {
+	b.image.Load().topics.Scan(func(name string, t *topic) bool {
+		sum := TopicSum{Name: name, Internal: t.internal, Partitions: len(t.partitions)}
+		for _, p := range t.partitions {
+			l, end := p.leadership.Load(), p.highWatermark.Load()
+			sum.Replicas = max(sum.Replicas, len(l.replicas))
+			if l.leader < 0 {
+				sum.Offline++
+			}
+			if len(l.isr) < len(l.replicas) {
+				sum.UnderReplicated++
+			}
+			sum.Records += end - p.log.StartOffset()
+			sum.Bytes += p.log.Size()
+			sum.Written += end
+		}
+		return f(sum)
+	})
+}
+
 // Name is the topic's name.
 func (t Topic) Name() string { return t.name }
 

@@ -35,6 +35,52 @@ func (p *partition) dirOf(dirs []string) string {
 	return dirs[0]
 }
 
+// LogDir is one log directory of one broker, as [Broker.LogDirs] lists it.
+type LogDir struct {
+	Broker     int32
+	Path       string
+	Topics     int
+	Partitions int
+	Bytes      int64 // of the logs in it
+	Total      int64 // bytes of its volume, -1 where the system does not say
+	Usable     int64 // bytes still free there, the same
+}
+
+// LogDirs returns the log directories of the brokers that run, as their sums:
+// DescribeLogDirs tells of each partition.
+func (b *Broker) LogDirs() []LogDir {
+	m := b.image.Load()
+	names := b.logDirs()
+	total, usable := memory()
+	var all []LogDir
+	for _, n := range m.live {
+		for _, name := range names {
+			all = append(all, LogDir{Broker: n.id, Path: name, Total: total, Usable: usable})
+		}
+	}
+	m.topics.Scan(func(_ string, t *topic) bool {
+		before := slices.Clone(all)
+		for _, p := range t.partitions {
+			replicas := p.leadership.Load().replicas
+			at := max(0, slices.Index(names, p.dirOf(names)))
+			for i, n := range m.live {
+				if slices.Contains(replicas, n.id) {
+					d := &all[i*len(names)+at]
+					d.Partitions++
+					d.Bytes += p.log.Size()
+				}
+			}
+		}
+		for i := range all {
+			if all[i].Partitions > before[i].Partitions {
+				all[i].Topics++
+			}
+		}
+		return true
+	})
+	return all
+}
+
 // handleDescribeLogDirs serves DescribeLogDirs v0-v5 (v3: error code, v4: sizes
 // of the volume, KIP-827, v5: cordoned directories, KIP-1066).
 func (b *Broker) handleDescribeLogDirs(r *request, req *kmsg.DescribeLogDirsRequest) (kmsg.Response, error) {

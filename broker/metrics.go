@@ -23,10 +23,17 @@ func (m *metrics) received(key int16, frame int) {
 func (m *metrics) sent(bytes int) { m.out.Add(uint64(bytes)) }
 
 // collector reads a broker's metrics when Prometheus asks.
-type collector struct{ b *Broker }
+type collector struct {
+	b      *Broker
+	totals bool // only
+}
 
 // Metrics returns the broker's metrics, to register with Prometheus.
-func (b *Broker) Metrics() prometheus.Collector { return collector{b} }
+func (b *Broker) Metrics() prometheus.Collector { return collector{b: b} }
+
+// Totals are [Broker.Metrics] without those of single topics, groups and
+// clients.
+func (b *Broker) Totals() prometheus.Collector { return collector{b, true} }
 
 var (
 	descRequests    = desc("requests_total", "Requests received, by API.", "api")
@@ -65,6 +72,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	partitions := 0
 	m.topics.Scan(func(name string, t *topic) bool {
 		partitions += len(t.partitions)
+		if c.totals {
+			return true
+		}
 		var size, records int64
 		for _, p := range t.partitions {
 			size += p.log.Size()
@@ -75,6 +85,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		return true
 	})
 	gauge(descPartitions, float64(partitions))
+	if c.totals {
+		return
+	}
 	b.groups.collect(ch)
 	for _, pushed := range b.telemetry.collect(b.nowMs()) {
 		ch <- pushed

@@ -124,6 +124,26 @@ func TestAlterPartitionReassignments(t *testing.T) { // behaviour 229
 	}
 }
 
+func TestAProgramSeesLogDirectoriesAndWhoIsOutOfSync(t *testing.T) {
+	b := Start(t, WithBrokers(2), WithTopic("t", 4, map[string]string{"min.insync.replicas": "1"}), WithConfig("log.dirs", "/a,/b"), WithConfig("default.replication.factor", "2"))
+	if err := b.Produce("t", Record{Value: []byte("v")}); err != nil {
+		t.Fatal(err)
+	}
+	dirs := b.LogDirs()
+	if len(dirs) != 4 || dirs[0].Path != "/a" || dirs[0].Topics != 1 || dirs[0].Partitions != 4 || dirs[0].Bytes != b.Topic("t").Bytes()[0] || dirs[1].Partitions != 0 || dirs[2].Broker != 2 || dirs[2].Partitions != 4 {
+		t.Errorf("the directories of two brokers are %+v", dirs)
+	}
+	if err := b.StopBroker(2); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.Brokers()[1]; n.OutOfSync != 4 || n.Replicas != 4 {
+		t.Errorf("the stopped broker is %+v, want its 4 replicas out of sync", n)
+	}
+	if dirs := b.LogDirs(); len(dirs) != 2 {
+		t.Errorf("%d directories are left when one of two brokers is stopped, want 2", len(dirs))
+	}
+}
+
 func TestLogDirs(t *testing.T) {
 	b := Start(t, WithTopic("t", 3, nil), WithTopic("u", 1, nil), WithConfig("log.dirs", "/a,/b"))
 	c := dial(t, b)

@@ -9,12 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"minibroker/broker"
@@ -22,39 +19,9 @@ import (
 
 // The measures that docs/ui.md names: go test ./ui -bench . -run '^$'
 
-func large(b *testing.B) *site {
-	b.Helper()
-	var opts []broker.Option
-	for i := range 1000 {
-		opts = append(opts, broker.WithTopic(fmt.Sprintf("topic-%04d", i), 10, nil))
-	}
-	// Unlike Start, New keeps no transcript.
-	k, err := broker.New(append(opts, broker.WithMemoryNetwork())...)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { _ = k.Close() })
-	c, err := connect([]string{k.Bootstrap()}, kgo.Dialer(k.Dialer()))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(c.close)
-	for i := range 200 {
-		o := kadm.Offsets{}
-		for p := range int32(10) {
-			o.AddOffset(fmt.Sprintf("topic-%04d", i), p, 0, -1)
-		}
-		if _, err := c.admin.CommitOffsets(context.Background(), fmt.Sprintf("group-%03d", i), o); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return newSite(c, k, prometheus.NewRegistry(), Options{}, b.Context())
-}
-
 func BenchmarkPages(b *testing.B) {
-	s := large(b)
-	pages := s.pages()
-	for _, path := range []string{"/", "/topics", "/topics?q=topic-05", "/topics/topic-0001", "/topics/topic-0001/messages", "/groups", "/groups/group-001", "/brokers", "/lab"} {
+	pages := large(b, 1000, 10).pages()
+	for _, path := range largePages {
 		b.Run(strings.ReplaceAll(path, "/", "_"), func(b *testing.B) {
 			var took []time.Duration
 			before := worked()
@@ -74,16 +41,6 @@ func BenchmarkPages(b *testing.B) {
 	}
 }
 
-// worked is the processor time that this process has had: on a busy machine it
-// tells more than the clock.
-func worked() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // BenchmarkTail is the time from a record's append to its row in the browser.
 func BenchmarkTail(b *testing.B) {
 	k := broker.Start(b, broker.WithMemoryNetwork(), broker.WithTopic("log", 3, nil))
@@ -92,7 +49,7 @@ func BenchmarkTail(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(c.close)
-	server := httptest.NewServer(newSite(c, k, prometheus.NewRegistry(), Options{}, b.Context()).pages())
+	server := httptest.NewServer(newSite(c, k, Options{}, b.Context()).pages())
 	b.Cleanup(server.Close)
 	ctx, cancel := context.WithCancel(b.Context())
 	b.Cleanup(cancel)
@@ -133,7 +90,7 @@ func BenchmarkProduce(b *testing.B) {
 			b.Cleanup(cancel)
 			var frames atomic.Int64
 			if open {
-				server := httptest.NewServer(newSite(c, k, prometheus.NewRegistry(), Options{}, b.Context()).pages())
+				server := httptest.NewServer(newSite(c, k, Options{}, b.Context()).pages())
 				b.Cleanup(server.Close)
 				r, _ := http.NewRequestWithContext(ctx, "GET", server.URL+"/lab/feed", nil)
 				resp, err := http.DefaultClient.Do(r)

@@ -65,18 +65,20 @@ type metricRow struct {
 func (m metricRow) Whole() int64 { return int64(m.Value) }
 
 func (s *site) brokers(r *http.Request) (any, error) {
+	v := brokersView{Brokers: []brokerRow{}, Dirs: []dirRow{}}
+	if s.broker != nil {
+		s.ownBrokers(r, &v)
+		return v, s.measure(&v)
+	}
 	m, err := s.cluster.metadata(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	v := brokersView{ClusterID: text(m.ClusterID), Controller: m.ControllerID, Brokers: []brokerRow{}, Dirs: []dirRow{}}
+	v.ClusterID, v.Controller = text(m.ClusterID), m.ControllerID
 	rows := map[int32]*brokerRow{}
 	slices.SortFunc(m.Brokers, func(a, b kmsg.MetadataResponseBroker) int { return int(a.NodeID - b.NodeID) })
 	for _, b := range m.Brokers {
 		v.Brokers = append(v.Brokers, brokerRow{ID: b.NodeID, Address: net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))), Rack: text(b.Rack), Controller: b.NodeID == m.ControllerID})
-	}
-	if s.broker != nil {
-		s.ownBrokers(r, &v)
 	}
 	for i := range v.Brokers {
 		rows[v.Brokers[i].ID] = &v.Brokers[i]
@@ -111,30 +113,27 @@ func (s *site) brokers(r *http.Request) (any, error) {
 		v.Dirs = append(v.Dirs, row)
 	})
 	slices.SortFunc(v.Dirs, func(a, b dirRow) int { return cmp.Or(int(a.Broker-b.Broker), strings.Compare(a.Path, b.Path)) })
-	if s.broker == nil {
-		return v, nil // the metrics here would be those of the UI
-	}
-	return v, s.measure(&v)
+	return v, nil // the metrics here would be those of the UI
 }
 
-// ownBrokers puts right what brokers in this process tell over connections
-// inside it: names that lead there only. It adds those that are stopped.
+// ownBrokers are the brokers of this process: those that are stopped, too, and
+// at the addresses that the reader can reach.
 func (s *site) ownBrokers(r *http.Request, v *brokersView) {
 	nodes := s.broker.Brokers()
-	v.Several = len(nodes) > 1
+	v.ClusterID, v.Several = s.broker.ClusterID(), len(nodes) > 1
 	for _, n := range nodes {
-		i := slices.IndexFunc(v.Brokers, func(b brokerRow) bool { return b.ID == n.ID })
-		if i < 0 {
-			i = len(v.Brokers)
-			v.Brokers = append(v.Brokers, brokerRow{ID: n.ID, Rack: n.Rack, Stopped: true})
+		row := brokerRow{ID: n.ID, Rack: n.Rack, Controller: n.Controller, Stopped: !n.Running, Leads: n.Leads, Replicas: n.Replicas, OutOfSync: n.OutOfSync, Address: s.published}
+		if n.Controller {
+			v.Controller = n.ID
 		}
-		v.Brokers[i].Stopped = !n.Running
-		v.Brokers[i].Address = s.published
 		if len(n.Addrs) > 0 && (s.published == "" || v.Several) {
-			v.Brokers[i].Address = fromReader(r, n.Addrs[0])
+			row.Address = fromReader(r, n.Addrs[0])
 		}
+		v.Brokers = append(v.Brokers, row)
 	}
-	slices.SortFunc(v.Brokers, func(a, b brokerRow) int { return cmp.Compare(a.ID, b.ID) })
+	for _, d := range s.broker.LogDirs() {
+		v.Dirs = append(v.Dirs, dirRow{Broker: d.Broker, Path: d.Path, Topics: d.Topics, Partitions: d.Partitions, Bytes: d.Bytes, Total: d.Total, Usable: d.Usable})
+	}
 }
 
 // stopBroker and startBroker are for brokers in this process.

@@ -193,7 +193,7 @@ func (s *site) brokerConfig(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.cluster.metadata(r.Context())
+	m, err := s.cluster.about(r.Context())
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -18,6 +17,7 @@ import (
 type groupsView struct {
 	Search string     `json:"search"`
 	Total  int        `json:"total"`
+	From   int        `json:"from"`
 	Rows   []groupRow `json:"groups"`
 
 	Previous string `json:"-"` // page, as a query; empty: none
@@ -45,7 +45,7 @@ func (s *site) groupRows(ctx context.Context, listed map[string]listedGroup) ([]
 	if err != nil {
 		return nil, err
 	}
-	committed := s.committed(ctx, all...)
+	committed := s.positions(ctx, all)
 	type at struct {
 		topic string
 		p     int32
@@ -97,20 +97,10 @@ func (s *site) groups(r *http.Request) (any, error) {
 	v.Total = len(listed)
 	// Members and lag are asked for the groups that are shown only.
 	ids := slices.Sorted(maps.Keys(listed))
-	from, _ := strconv.Atoi(r.Form.Get("from"))
-	from = max(0, min(from, len(ids)))
+	v.From, v.Previous, v.Next = paged(r, len(ids))
 	shown := map[string]listedGroup{}
-	for _, id := range ids[from:min(len(ids), from+pageRows)] {
+	for _, id := range ids[v.From:min(len(ids), v.From+pageRows)] {
 		shown[id] = listed[id]
-	}
-	query := func(from int) string {
-		return "?" + url.Values{"from": {strconv.Itoa(from)}, "q": {v.Search}}.Encode()
-	}
-	if from > 0 {
-		v.Previous = query(max(0, from-pageRows))
-	}
-	if from+pageRows < len(ids) {
-		v.Next = query(from + pageRows)
 	}
 	v.Rows, err = s.groupRows(r.Context(), shown)
 	return v, err

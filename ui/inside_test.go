@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -233,7 +232,7 @@ func TestTheDoctorNamesClientsAndTheCure(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.close()
-	other := &browser{t: t, b: b, pages: newSite(c, b, prometheus.NewRegistry(), Options{}, t.Context()).pages(), headers: map[string]string{}}
+	other := &browser{t: t, b: b, pages: newSite(c, b, Options{}, t.Context()).pages(), headers: map[string]string{}}
 	k, err := kgo.NewClient(kgo.SeedBrokers(b.Addr()), kgo.ClientID("visitor"))
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +251,7 @@ func TestAnotherClusterSaysWhichPagesItHasNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.close()
-	w := &browser{t: t, b: b, pages: newSite(c, nil, prometheus.NewRegistry(), Options{}, t.Context()).pages(), headers: map[string]string{}}
+	w := &browser{t: t, b: b, pages: newSite(c, nil, Options{}, t.Context()).pages(), headers: map[string]string{}}
 	for _, path := range []string{"/", "/topics", "/topics/log", "/topics/log/messages", "/groups", "/brokers", "/brokers/1"} {
 		if page := w.see(path, 200); strings.Contains(page, `href="/wire"`) {
 			t.Errorf("%s links to what this cluster has not", path)

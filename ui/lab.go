@@ -36,8 +36,9 @@ const (
 )
 
 type labView struct {
-	Topic  string   `json:"topic"` // empty: all that fit
-	Topics []string `json:"topics"`
+	Topic  string   `json:"topic"`  // empty: all that fit
+	Topics []string `json:"topics"` // to choose from
+	More   bool     `json:"-"`      // there are others
 	Frame  labFrame `json:"frame"`
 }
 
@@ -103,8 +104,11 @@ type labEvent struct {
 const labColours = 10
 
 func (s *site) lab(r *http.Request) (any, error) {
-	v := labView{Topic: r.Form.Get("topic"), Topics: []string{}}
-	v.Topics = append(v.Topics, s.broker.Topics()...)
+	v := labView{Topic: r.Form.Get("topic")}
+	var err error
+	if v.Topics, v.More, err = s.someTopics(r.Context(), v.Topic); err != nil {
+		return nil, err
+	}
 	look := s.newLook(v.Topic)
 	frame, err := look.frame(r.Context())
 	if err != nil {
@@ -242,17 +246,17 @@ func (l *look) lookAtTopics(ctx context.Context) error {
 	if l.topic == "" {
 		names = nil
 		lanes := 0
-		for _, name := range l.s.broker.Topics() {
-			n := len(l.s.broker.Topic(name).HighWatermarks())
-			if name[:min(2, len(name))] == "__" {
-				continue
+		l.s.broker.EachTopic(func(t broker.TopicSum) bool {
+			if t.Internal {
+				return true
 			}
-			if lanes += n; lanes > labLanes {
-				l.hidden += n
-				continue
+			if lanes += t.Partitions; lanes > labLanes {
+				l.hidden += t.Partitions
+			} else {
+				names = append(names, t.Name)
 			}
-			names = append(names, name)
-		}
+			return true
+		})
 	}
 	l.topics, l.brokers = nil, []labBroker{}
 	if len(names) == 0 {

@@ -24,10 +24,6 @@ type overviewView struct {
 }
 
 func (s *site) overview(r *http.Request) (any, error) {
-	topics, offline, err := s.topicNames(r.Context())
-	if err != nil {
-		return nil, err
-	}
 	about, err := s.cluster.about(r.Context())
 	if err != nil {
 		return nil, err
@@ -42,7 +38,6 @@ func (s *site) overview(r *http.Request) (any, error) {
 		ClusterID:  text(about.ClusterID),
 		Brokers:    len(about.Brokers),
 		Controller: about.ControllerID,
-		Offline:    offline,
 		Groups:     len(groups),
 		Bootstrap:  bootstrap,
 		Listens:    []string{},
@@ -51,13 +46,16 @@ func (s *site) overview(r *http.Request) (any, error) {
 	if s.broker != nil {
 		v.Listens = s.broker.Addrs()
 	}
-	for _, t := range topics {
-		if t.internal {
+	if _, err := s.eachTopic(r.Context(), func(t topicRow, offline int) {
+		if t.Internal {
 			v.Internal++
 		} else {
 			v.Topics++
 		}
-		v.Partitions += t.partitions
+		v.Partitions += t.Partitions
+		v.Offline += offline
+	}); err != nil {
+		return nil, err
 	}
 	for _, g := range groups {
 		if g.state != "Empty" && g.state != "Dead" {

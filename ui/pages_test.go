@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -37,9 +36,7 @@ func open(t *testing.T, opts ...broker.Option) *browser {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.close)
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(b.Metrics())
-	s := newSite(c, b, registry, Options{}, t.Context())
+	s := newSite(c, b, Options{}, t.Context())
 	return &browser{t, s.pages(), b, map[string]string{}, s}
 }
 
@@ -302,6 +299,7 @@ func TestAGroupIsSeenResetAndDeleted(t *testing.T) {
 
 func TestBrokersAreSeenAndConfigured(t *testing.T) {
 	w := open(t, broker.WithTopic("log", 2, nil))
+	w.see("/topics/log", 200)
 	w.see("/brokers", 200, "localhost:9092", "controller", "minibroker_connections", "Metadata")
 	w.see("/brokers/1", 200, "auto.create.topics.enable", "read only")
 	w.see("/brokers/7", 404, "There is no such broker")

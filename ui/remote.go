@@ -57,6 +57,6 @@ func (s *Server) ServeRemote(r Remote, log *slog.Logger) error {
 	if s.cluster, err = connect(r.Seeds, opts...); err != nil {
 		return err
 	}
-	s.serve(registry, newSite(s.cluster, nil, registry, Options{}, s.begin()).pages(), nil, log)
+	s.serve(registry, newSite(s.cluster, nil, Options{}, s.begin()).pages(), nil, log)
 	return nil
 }

@@ -20,6 +20,7 @@ type resetView struct {
 	Group  *groupView `json:"group"`
 	Modes  []string   `json:"modes"`
 	Topics []string   `json:"topics"` // that may be chosen
+	More   bool       `json:"-"`      // others may be, too
 	Plan   []move     `json:"plan"`   // null: none was asked for
 	Moves  int        `json:"moves"`  // of the plan that change something
 }
@@ -53,25 +54,10 @@ func (s *site) resetForm(r *http.Request) (any, error) {
 		return nil, err
 	}
 	v := resetView{Group: g, Modes: resetModes}
-	m, err := s.cluster.metadata(r.Context())
-	if err != nil {
+	// The group's own topics come first: they are what one resets.
+	if v.Topics, v.More, err = s.someTopics(r.Context(), g.Topics...); err != nil {
 		return nil, err
 	}
-	for _, t := range m.Topics {
-		if t.Topic != nil && !t.IsInternal {
-			v.Topics = append(v.Topics, *t.Topic)
-		}
-	}
-	// The group's own topics come first: they are what one resets.
-	slices.SortFunc(v.Topics, func(a, b string) int {
-		if x, y := slices.Contains(g.Topics, a), slices.Contains(g.Topics, b); x != y {
-			if x {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
 	if r.Method != http.MethodGet || r.Form.Get("topic") == "" {
 		return v, nil
 	}

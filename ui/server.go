@@ -77,7 +77,7 @@ func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) error {
 		if s.cluster, err = connect(strings.Split(b.Bootstrap(), ","), kgo.Dialer(b.Dialer())); err != nil {
 			return err
 		}
-		pages = newSite(s.cluster, b, registry, o, s.begin()).pages()
+		pages = newSite(s.cluster, b, o, s.begin()).pages()
 	}
 	s.serve(registry, pages, o.Control, log)
 	return nil

@@ -6,52 +6,77 @@ package ui
 
 import (
 	"context"
-	"strings"
+	"maps"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker"
 )
 
-// topicName is a topic of a list, before anything is asked about it.
-type topicName struct {
-	name       string
-	internal   bool
-	partitions int
-}
+// unknown stands for a number that nobody was asked for, or told.
+const unknown = -1
 
-// topicNames are all topics in order, the partitions that have no leader, and
-// who the brokers are.
-func (s *site) topicNames(ctx context.Context) (all []topicName, offline int, err error) {
+// eachTopic calls f for every topic, and says whether numbers of records and
+// bytes are in the rows: another cluster is asked for those of the topics that
+// are shown only.
+func (s *site) eachTopic(ctx context.Context, f func(row topicRow, offline int)) (whole bool, err error) {
 	if s.broker != nil {
-		for _, name := range s.broker.Topics() {
-			n := len(s.broker.Topic(name).HighWatermarks())
-			all = append(all, topicName{name, strings.HasPrefix(name, "__") && internalTopics[name], n})
-			offline += n
-		}
-		for _, b := range s.broker.Brokers() {
-			offline -= b.Leads
-		}
-		return all, max(0, offline), nil
+		s.broker.EachTopic(func(t broker.TopicSum) bool {
+			f(topicRow{Name: t.Name, Internal: t.Internal, Partitions: t.Partitions, Replicas: t.Replicas, UnderISR: t.UnderReplicated, Records: t.Records, Bytes: t.Bytes}, t.Offline)
+			return true
+		})
+		return true, nil
 	}
 	m, err := s.cluster.metadata(ctx)
 	if err != nil {
-		return nil, 0, err
+		return false, err
 	}
-	for _, t := range m.Topics {
-		if t.Topic == nil {
-			continue
-		}
-		all = append(all, topicName{*t.Topic, t.IsInternal, len(t.Partitions)})
-		for _, p := range t.Partitions {
-			if p.Leader < 0 {
-				offline++
-			}
+	for i := range m.Topics {
+		if t := &m.Topics[i]; t.Topic != nil && t.ErrorCode == 0 {
+			f(rowOfTopic(t))
 		}
 	}
-	return all, offline, nil
+	return false, nil
 }
 
-// internalTopics are those that brokers keep their own state in.
-var internalTopics = map[string]bool{"__consumer_offsets": true, "__transaction_state": true, "__share_group_state": true}
+// rowOfTopic is what metadata tell of a topic.
+func rowOfTopic(t *kmsg.MetadataResponseTopic) (row topicRow, offline int) {
+	row = topicRow{Name: *t.Topic, Internal: t.IsInternal, Partitions: len(t.Partitions), Records: unknown, Bytes: unknown}
+	for _, p := range t.Partitions {
+		row.Replicas = max(row.Replicas, len(p.Replicas))
+		if len(p.ISR) < len(p.Replicas) {
+			row.UnderISR++
+		}
+		if p.Leader < 0 {
+			offline++
+		}
+	}
+	return row, offline
+}
+
+// someTopics are names to choose a topic from: those that a reader knows
+// already, then others in order, as many as a list can hold. more says that
+// there are others still.
+func (s *site) someTopics(ctx context.Context, known ...string) (names []string, more bool, err error) {
+	in := make(map[string]bool, len(known))
+	for _, name := range known {
+		if name != "" && !in[name] {
+			in[name] = true
+			names = append(names, name)
+		}
+	}
+	_, err = s.eachTopic(ctx, func(t topicRow, _ int) {
+		if t.Internal || in[t.Name] {
+			return
+		}
+		if len(names) >= pageRows {
+			more = true
+			return
+		}
+		names = append(names, t.Name)
+	})
+	return names, more, err
+}
 
 // direct are the offsets at an end of partitions, of a broker in this process.
 func direct(b *broker.Broker, at int64, partitions map[string][]int32) map[string]map[int32]int64 {
@@ -85,4 +110,85 @@ func (s *site) concerned(topic string, groups map[string]listedGroup) map[string
 		}
 	}
 	return some
+}
+
+// positions are groups' offsets as committed tells them, without metadata.
+func (s *site) positions(ctx context.Context, listed []listedGroup) map[string]map[string]map[int32]committedOffset {
+	if s.broker == nil {
+		return s.committed(ctx, listed...)
+	}
+	var shares []listedGroup // have APIs of their own
+	all := map[string]map[string]map[int32]committedOffset{}
+	for _, l := range listed {
+		if l.kind == shareKind {
+			shares = append(shares, l)
+			continue
+		}
+		all[l.id] = map[string]map[int32]committedOffset{}
+		for topic, ps := range s.broker.Group(l.id).Committed() {
+			at := make(map[int32]committedOffset, len(ps))
+			for p, offset := range ps {
+				at[p] = committedOffset{at: offset}
+			}
+			all[l.id][topic] = at
+		}
+	}
+	if len(shares) > 0 {
+		maps.Copy(all, s.committed(ctx, shares...))
+	}
+	return all
+}
+
+// mostGroups is how many groups of another cluster are asked for the sake of a
+// list of topics.
+const mostGroups = 200
+
+// readers adds to rows how many groups read each topic, and how far the one
+// that is furthest behind is.
+func (s *site) readers(ctx context.Context, rows []topicRow) error {
+	at := make(map[string]*topicRow, len(rows))
+	for i := range rows {
+		at[rows[i].Name] = &rows[i]
+	}
+	note := func(topic string, lag int64) {
+		if row := at[topic]; row != nil {
+			row.Groups++
+			row.Lag = max(row.Lag, lag)
+		}
+	}
+	if s.broker != nil {
+		for _, id := range s.broker.Groups() {
+			for topic, committed := range s.broker.Group(id).Committed() {
+				if at[topic] == nil {
+					continue
+				}
+				ends := s.broker.Topic(topic).HighWatermarks()
+				lag := int64(0)
+				for p, offset := range committed {
+					if int(p) < len(ends) {
+						lag += max(0, ends[p]-offset)
+					}
+				}
+				note(topic, lag)
+			}
+		}
+		return nil
+	}
+	listed, err := s.cluster.listGroups(ctx)
+	if err != nil {
+		return err
+	}
+	if len(listed) > mostGroups {
+		for i := range rows {
+			rows[i].Groups, rows[i].Lag = unknown, unknown
+		}
+		return nil
+	}
+	groups, err := s.groupRows(ctx, listed)
+	for _, g := range groups {
+		for topic, lag := range g.lagOf {
+			note(topic, lag)
+		}
+	}
+	return err
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"minibroker/broker"
 	"minibroker/internal/clock"
@@ -32,8 +33,8 @@ const pagesAPI = "/api/v1/pages"
 // site is the web UI of one cluster.
 type site struct {
 	cluster   *cluster
-	broker    *broker.Broker // nil: the cluster is somewhere else
-	metrics   prometheus.Gatherer
+	broker    *broker.Broker      // nil: the cluster is somewhere else
+	metrics   prometheus.Gatherer // totals of the broker in this process
 	published string
 	started   time.Time
 	now       func() time.Time // the machine's clock: of streams and graphs
@@ -46,13 +47,16 @@ type site struct {
 
 // newSite is the web UI of the cluster that c is a client of. b is nil for a
 // cluster that is not in this process. Its streams end with stop.
-func newSite(c *cluster, b *broker.Broker, metrics prometheus.Gatherer, o Options, stop context.Context) *site {
-	s := &site{cluster: c, broker: b, metrics: metrics, published: o.Published, now: clock.Real{}.Now, stop: stop}
+func newSite(c *cluster, b *broker.Broker, o Options, stop context.Context) *site {
+	s := &site{cluster: c, broker: b, published: o.Published, now: clock.Real{}.Now, stop: stop}
 	c.inner = b
 	s.wire = wire{broker: b, stop: stop}
 	s.started = s.now()
 	if b != nil {
 		s.started = b.Now()
+		totals := prometheus.NewRegistry()
+		totals.MustRegister(b.Totals(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		s.metrics = totals
 	}
 	return s
 }

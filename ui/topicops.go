@@ -43,11 +43,8 @@ func (s *site) manage(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.topicRows(r.Context(), []kmsg.MetadataResponseTopic{*t})
-	if err != nil {
-		return nil, err
-	}
-	return manageView{*t.Topic, t.IsInternal, numbers(t), rows[0].Records}, nil
+	row, err := s.topicRow(r.Context(), t)
+	return manageView{*t.Topic, t.IsInternal, numbers(t), row.Records}, err
 }
 
 func (s *site) addPartitions(r *http.Request) (string, error) {

@@ -3,11 +3,11 @@ package ui
 // This file owns the pages of topics: the list, one topic, create and delete.
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -23,12 +23,14 @@ const pageRows = 100
 type topicsView struct {
 	Search   string     `json:"search"`
 	Internal bool       `json:"internal"` // shown, too
+	Sort     string     `json:"sort"`     // a column, or one with - before it: largest first
 	Total    int        `json:"total"`    // that match
 	Hidden   int        `json:"hidden"`   // internal ones that match and are not shown
 	From     int        `json:"from"`
 	Rows     []topicRow `json:"topics"`
 	Previous string     `json:"-"` // page, as a query; empty: none
 	Next     string     `json:"-"`
+	Columns  []column   `json:"-"` // that can be sorted by
 }
 
 type topicRow struct {
@@ -39,94 +41,91 @@ type topicRow struct {
 	UnderISR   int    `json:"under_replicated"`
 	Records    int64  `json:"records"` // end offsets less start offsets
 	Bytes      int64  `json:"bytes"`   // -1: not told
+	Groups     int    `json:"groups"`  // with committed offsets; -1: too many to ask
+	Lag        int64  `json:"lag"`     // of the group that is furthest behind; -1: the same
+}
+
+// topicColumns are what a list of topics can be sorted by.
+var topicColumns = []sortable[topicRow]{
+	{"name", func(a, b topicRow) int { return strings.Compare(a.Name, b.Name) }},
+	{"partitions", func(a, b topicRow) int { return cmp.Compare(a.Partitions, b.Partitions) }},
+	{"replicas", func(a, b topicRow) int { return cmp.Compare(a.Replicas, b.Replicas) }},
+	{"records", func(a, b topicRow) int { return cmp.Compare(a.Records, b.Records) }},
+	{"bytes", func(a, b topicRow) int { return cmp.Compare(a.Bytes, b.Bytes) }},
 }
 
 func (s *site) topics(r *http.Request) (any, error) {
-	all, _, err := s.topicNames(r.Context())
-	if err != nil {
-		return nil, err
-	}
 	v := topicsView{Search: strings.TrimSpace(r.Form.Get("q")), Internal: r.Form.Get("internal") == "1", Rows: []topicRow{}}
 	needle := strings.ToLower(v.Search)
-	var hits []string
-	for _, t := range all {
-		if !strings.Contains(strings.ToLower(t.name), needle) {
-			continue
+	var hits []topicRow
+	whole, err := s.eachTopic(r.Context(), func(t topicRow, _ int) {
+		if !strings.Contains(strings.ToLower(t.Name), needle) {
+			return
 		}
-		if t.internal && !v.Internal {
+		if t.Internal && !v.Internal {
 			v.Hidden++
-			continue
+			return
 		}
-		hits = append(hits, t.name)
-	}
-	slices.Sort(hits)
-	v.Total = len(hits)
-	from, _ := strconv.Atoi(r.Form.Get("from"))
-	v.From = max(0, min(from, len(hits)))
-	shown := hits[v.From:min(len(hits), v.From+pageRows)]
-	query := func(from int) string {
-		q := url.Values{"from": {strconv.Itoa(from)}}
-		if v.Search != "" {
-			q.Set("q", v.Search)
-		}
-		if v.Internal {
-			q.Set("internal", "1")
-		}
-		return "?" + q.Encode()
-	}
-	if v.From > 0 {
-		v.Previous = query(max(0, v.From-pageRows))
-	}
-	if v.From+pageRows < len(hits) {
-		v.Next = query(v.From + pageRows)
-	}
-	if len(shown) == 0 {
-		return v, nil
-	}
-	m, err := s.cluster.metadata(r.Context(), shown...)
+		hits = append(hits, t)
+	})
 	if err != nil {
 		return nil, err
 	}
-	// One that is gone meanwhile has an error and no name to show.
-	found := slices.DeleteFunc(m.Topics, func(t kmsg.MetadataResponseTopic) bool { return t.Topic == nil || t.ErrorCode != 0 })
-	slices.SortFunc(found, func(a, b kmsg.MetadataResponseTopic) int { return strings.Compare(*a.Topic, *b.Topic) })
-	if v.Rows, err = s.topicRows(r.Context(), found); err != nil {
-		return nil, err
+	columns := topicColumns
+	if !whole {
+		columns = columns[:3] // the others are asked for what is shown only
 	}
-	return v, nil
+	v.Sort, v.Columns = sortBy(r, hits, columns)
+	v.Total = len(hits)
+	v.From, v.Previous, v.Next = paged(r, len(hits))
+	v.Rows = append(v.Rows, hits[v.From:min(len(hits), v.From+pageRows)]...)
+	if len(v.Rows) == 0 {
+		return v, nil
+	}
+	if !whole {
+		if err := s.fillTopics(r.Context(), v.Rows); err != nil {
+			return nil, err
+		}
+	}
+	return v, s.readers(r.Context(), v.Rows)
 }
 
-func (s *site) topicRows(ctx context.Context, topics []kmsg.MetadataResponseTopic) ([]topicRow, error) {
-	rows := make([]topicRow, len(topics))
-	partitions := make(map[string][]int32, len(topics))
-	for i := range topics {
-		partitions[*topics[i].Topic] = numbers(&topics[i])
+// fillTopics asks for what metadata do not tell: records and bytes.
+func (s *site) fillTopics(ctx context.Context, rows []topicRow) error {
+	partitions := make(map[string][]int32, len(rows))
+	for _, row := range rows {
+		for p := range int32(row.Partitions) {
+			partitions[row.Name] = append(partitions[row.Name], p)
+		}
 	}
 	starts, err := s.cluster.offsets(ctx, atStart, partitions)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	ends, err := s.cluster.offsets(ctx, atEnd, partitions)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sizes := s.sizes(ctx, partitions)
-	for i := range topics {
-		t := &topics[i]
-		row := topicRow{Name: *t.Topic, Internal: t.IsInternal, Partitions: len(t.Partitions), Bytes: -1}
-		for _, p := range t.Partitions {
-			row.Replicas = max(row.Replicas, len(p.Replicas))
-			if len(p.ISR) < len(p.Replicas) {
-				row.UnderISR++
-			}
-			row.Records += ends[row.Name][p.Partition] - starts[row.Name][p.Partition]
-			if size, ok := sizes[row.Name][p.Partition]; ok {
+	for i := range rows {
+		row := &rows[i]
+		row.Records, row.Bytes = 0, unknown
+		for _, p := range partitions[row.Name] {
+			row.Records += ends[row.Name][p] - starts[row.Name][p]
+			if size, ok := sizes[row.Name][p]; ok {
 				row.Bytes = max(row.Bytes, 0) + size
 			}
 		}
-		rows[i] = row
 	}
-	return rows, nil
+	return nil
+}
+
+// topicRow is one topic as the list shows it.
+func (s *site) topicRow(ctx context.Context, t *kmsg.MetadataResponseTopic) (topicRow, error) {
+	row, _ := rowOfTopic(t)
+	rows := []topicRow{row}
+	err := s.fillTopics(ctx, rows)
+	return rows[0], err
 }
 
 // sizes are the bytes of partitions' logs, of the largest replica. A cluster
@@ -201,11 +200,11 @@ func (s *site) topic(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.topicRows(ctx, []kmsg.MetadataResponseTopic{*t})
+	row, err := s.topicRow(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	v := topicView{topicRow: rows[0], ID: base64.RawURLEncoding.EncodeToString(t.TopicID[:]), Consumers: []topicGroup{}}
+	v := topicView{topicRow: row, ID: base64.RawURLEncoding.EncodeToString(t.TopicID[:]), Consumers: []topicGroup{}}
 	asked := map[string][]int32{name: numbers(t)}
 	starts, err := s.cluster.offsets(ctx, atStart, asked)
 	if err != nil {
@@ -249,6 +248,8 @@ func (s *site) topic(r *http.Request) (any, error) {
 	for _, g := range groups {
 		if lag, ok := g.lagOf[name]; ok {
 			v.Consumers = append(v.Consumers, topicGroup{g.ID, g.State, lag})
+			v.Groups++
+			v.Lag = max(v.Lag, lag)
 		}
 	}
 	return v, nil
@@ -310,11 +311,8 @@ func (s *site) deleteForm(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.topicRows(r.Context(), []kmsg.MetadataResponseTopic{*t})
-	if err != nil {
-		return nil, err
-	}
-	return deleteView{rows[0].Name, t.IsInternal, rows[0].Records}, nil
+	row, err := s.topicRow(r.Context(), t)
+	return deleteView{row.Name, t.IsInternal, row.Records}, err
 }
 
 func (s *site) deleteTopic(r *http.Request) (string, error) {
