@@ -4,11 +4,13 @@
 // request to another host, a page that is wider than a narrow screen, or what
 // axe finds that keeps people out.
 //
-//	go test ./test/browser                  walk
-//	go run ./test/browser -shots docs/ui    walk, and write pictures of the pages
+//	go test ./test/browser                                      walk
+//	go run ./test/browser -shots docs/ui                        walk, and write pictures of the pages
+//	go run ./test/browser -bootstrap-servers localhost:9092     walk through the pages of another cluster
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -23,29 +25,44 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"minibroker/broker"
 	"minibroker/ui"
 )
 
 func main() {
-	shots := flag.String("shots", "", "directory for pictures of the pages")
-	chromium := flag.String("chromium", "chromium", "program to start")
+	var o options
+	flag.StringVar(&o.shots, "shots", "", "directory for pictures of the pages")
+	flag.StringVar(&o.chromium, "chromium", "chromium", "program to start")
+	flag.StringVar(&o.bootstrap, "bootstrap-servers", "", "cluster to look at in place of minibroker itself; topics and groups are made and deleted there")
+	flag.IntVar(&o.width, "width", 1280, "width of the window in pixels")
+	flag.StringVar(&o.lang, "lang", "en", "language of the pictures")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
 	defer cancel()
-	if err := run(ctx, *chromium, *shots); err != nil {
+	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
+type options struct {
+	chromium, shots, lang string
+	bootstrap             string // of a cluster somewhere else; empty: one in this process
+	width                 int
+}
+
 // walk is one visit.
 type walk struct {
-	ctx   context.Context
-	url   string
-	b     *broker.Broker
-	shots string
+	options
+	ctx context.Context
+	url string
+	b   *broker.Broker // nil: somewhere else
+	// kafka and admin are clients of the cluster that know nothing of the UI.
+	kafka *kgo.Client
+	admin *kadm.Client
 
 	exchange string // path of a request on /wire
 
@@ -59,32 +76,48 @@ func (w *walk) complain(format string, args ...any) {
 	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
 }
 
-func run(ctx context.Context, chromium, shots string) error {
-	b, err := broker.New(broker.WithPort(0), broker.WithLogger(slog.New(slog.DiscardHandler)))
-	if err != nil {
-		return err
-	}
-	defer b.Close()
+func run(ctx context.Context, o options) error {
+	w := &walk{options: o}
+	quiet := slog.New(slog.DiscardHandler)
 	server, err := ui.Listen("", 0)
 	if err != nil {
 		return err
 	}
 	defer server.Close(ctx)
-	if err := server.Serve(b, ui.Options{Pages: true}, slog.New(slog.DiscardHandler)); err != nil {
+	if o.bootstrap != "" {
+		err = server.ServeRemote(ui.Remote{Seeds: []string{o.bootstrap}}, quiet)
+	} else {
+		if w.b, err = broker.New(broker.WithPort(0), broker.WithBrokers(3), broker.WithLogger(quiet)); err != nil {
+			return err
+		}
+		defer w.b.Close()
+		w.bootstrap = w.b.Addr()
+		err = server.Serve(w.b, ui.Options{Pages: true}, quiet)
+	}
+	if err != nil {
 		return err
 	}
+	if w.kafka, err = w.client(kgo.MetadataMinAge(10 * time.Millisecond)); err != nil {
+		return err
+	}
+	defer w.kafka.Close()
+	w.admin = kadm.NewClient(w.kafka)
 	// Containers have no user namespaces for chromium's own sandbox.
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.WindowSize(1280, 900))
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(o.chromium), chromedp.NoSandbox, chromedp.WindowSize(cmp.Or(o.width, 1280), 900))
 	ctx, stop := chromedp.NewExecAllocator(ctx, flags...)
 	defer stop()
 	ctx, stopTab := chromedp.NewContext(ctx)
 	defer stopTab()
-	w := &walk{ctx: ctx, url: strings.TrimSuffix(server.URL(), "/"), b: b, shots: shots}
+	w.ctx, w.url = ctx, strings.TrimSuffix(server.URL(), "/")
 	chromedp.ListenTarget(ctx, w.listen)
 	if err := chromedp.Run(ctx, log.Enable(), network.Enable()); err != nil {
 		return err
 	}
-	for _, step := range []func() error{w.topics, w.messages, w.groups, w.brokers, w.inside, w.keyboard, w.pages} {
+	steps := []func() error{w.topics, w.messages, w.groups, w.brokers, w.inside, w.keyboard, w.pages}
+	if w.b == nil {
+		steps = []func() error{w.topics, w.messages, w.groups, w.brokers, w.keyboard, w.pages}
+	}
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}

@@ -5,22 +5,29 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"minibroker/test/harness"
 )
 
 func TestAStudentWalksThroughThePagesInABrowser(t *testing.T) {
-	if _, err := exec.LookPath("chromium"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("chromium is not installed")
-		}
-		t.Skip("chromium is not installed")
-	}
+	chromium := harness.NeedTool(t, "chromium", "chromium")
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
-	if err := run(ctx, "chromium", t.TempDir()); err != nil {
+	if err := run(ctx, options{chromium: chromium, shots: t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The pages of a cluster that runs somewhere else: another minibroker, or Apache
+// Kafka with MINIBROKER_TEST_REFERENCE.
+func TestAStudentWalksThroughThePagesOfAnotherCluster(t *testing.T) {
+	chromium := harness.NeedTool(t, "chromium", "chromium")
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
+	defer cancel()
+	if err := run(ctx, options{chromium: chromium, bootstrap: harness.Start(t, harness.Options{}).Bootstrap}); err != nil {
 		t.Fatal(err)
 	}
 }

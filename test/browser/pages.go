@@ -15,28 +15,65 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 //go:embed testdata/axe.min.js
 var axe string
 
-// seen are the pages, and the part of their names in pictures.
-func (w *walk) seen() []struct{ name, path string } {
-	first := w.b.Topic("orders").Records()[0]
-	return []struct{ name, path string }{
+// page is one page, and its part of the names of pictures.
+type page struct{ name, path string }
+
+// seen are all pages.
+func (w *walk) seen() ([]page, error) {
+	first, err := w.first("orders")
+	if err != nil {
+		return nil, err
+	}
+	brokers, err := w.admin.ListBrokers(w.ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []page{
 		{"overview", "/"}, {"topics", "/topics"}, {"create", "/create-topic"}, {"topic", "/topics/orders"}, {"config", "/topics/orders/config"}, {"manage", "/topics/orders/manage"},
 		{"delete", "/topics/orders/delete"}, {"messages", "/topics/orders/messages"}, {"tail", "/topics/orders/messages?mode=tail"},
 		{"record", fmt.Sprintf("/topics/orders/p/%d/o/%d", first.Partition, first.Offset)}, {"send", "/topics/orders/send"}, {"groups", "/groups"},
 		{"group", "/groups/billing"}, {"reset", "/groups/billing/reset?topic=orders&mode=latest"}, {"delete-group", "/groups/billing/delete"},
-		{"brokers", "/brokers"}, {"broker", "/brokers/1"}, {"lab", "/lab?topic=orders"}, {"wire", "/wire"}, {"exchange", w.exchange}, {"doctor", "/doctor"},
-		{"security", "/security"}, {"faults", "/faults"}, {"clock", "/clock"}, {"problem", "/topics/nope"},
+		{"brokers", "/brokers"}, {"broker", fmt.Sprintf("/brokers/%d", brokers[0].NodeID)}, {"security", "/security"},
+		{"lab", "/lab?topic=orders"}, {"wire", "/wire"}, {"doctor", "/doctor"}, {"faults", "/faults"}, {"clock", "/clock"}, {"problem", "/topics/nope"},
+	}
+	if w.exchange != "" {
+		all = append(all, page{"exchange", w.exchange})
+	}
+	return all, nil
+}
+
+// first is a topic's first record in the order of its partitions.
+func (w *walk) first(topic string) (*kgo.Record, error) {
+	c, err := w.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	for {
+		fetched := c.PollFetches(w.ctx)
+		if err := fetched.Err0(); err != nil {
+			return nil, err
+		}
+		for r := range fetched.RecordsAll() {
+			return r, nil
+		}
 	}
 }
 
 // pages looks at every page in both themes, in both languages, and on a narrow
 // screen.
 func (w *walk) pages() error {
-	for _, p := range w.seen() {
+	all, err := w.seen()
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
 		if err := w.do(p.path, w.open(p.path), chromedp.WaitReady(`main`), w.theme("light"), w.inspect(p.path+" (light)", "{}"), w.save(p.name+"-light"),
 			w.theme("dark"), w.inspect(p.path+" (dark)", `{runOnly: ["color-contrast"]}`), w.save(p.name+"-dark"), w.theme("light")); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package main
 
-// This file owns what a student does: each step, and what the broker says of it.
+// This file owns what a student does: each step, and what the cluster says of
+// it to a client that knows nothing of the UI.
 
 import (
 	"context"
@@ -9,9 +10,49 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"minibroker/broker"
 )
+
+// client is one more client of the cluster.
+func (w *walk) client(opts ...kgo.Opt) (*kgo.Client, error) {
+	return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(w.bootstrap)}, opts...)...)
+}
+
+// written is how many records a topic has.
+func (w *walk) written(topic string) (n int64, err error) {
+	starts, err := w.admin.ListStartOffsets(w.ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	ends, err := w.admin.ListEndOffsets(w.ctx, topic)
+	for p, end := range ends[topic] {
+		n += end.Offset - starts[topic][p].Offset
+	}
+	return n, err
+}
+
+// lag is how much a group has still to read of a topic.
+func (w *walk) lag(group, topic string) (int64, error) {
+	all, err := w.admin.Lag(w.ctx, group)
+	if err == nil {
+		err = all.Error()
+	}
+	if err != nil {
+		return 0, err
+	}
+	return all[group].Lag.TotalByTopic()[topic].Lag, nil
+}
+
+func (w *walk) produce(topic string, records ...*kgo.Record) error {
+	for _, r := range records {
+		r.Topic = topic
+	}
+	return w.kafka.ProduceSync(w.ctx, records...).FirstErr()
+}
+
+func (w *walk) exists(topic string) (bool, error) {
+	all, err := w.admin.ListTopics(w.ctx, topic)
+	return all.Has(topic), err
+}
 
 func (w *walk) topics() error {
 	if err := w.do("creating a topic", w.open("/"), chromedp.Click(`nav a[href="/topics"]`), chromedp.Click(`a[href="/create-topic"]`),
@@ -20,15 +61,25 @@ func (w *walk) topics() error {
 		chromedp.Click(`form:has(input[value="retention.ms"]) button`), chromedp.WaitVisible(`.config.changed`)); err != nil {
 		return err
 	}
-	if n := len(w.b.Topic("orders").HighWatermarks()); n != 3 {
-		return fmt.Errorf("the broker has %d partitions of orders, want 3", n)
+	all, err := w.admin.ListTopics(w.ctx, "orders")
+	if err != nil || len(all["orders"].Partitions) != 3 {
+		return fmt.Errorf("the cluster has %d partitions of orders (%w), want 3", len(all["orders"].Partitions), err)
+	}
+	configs, err := w.admin.DescribeTopicConfigs(w.ctx, "orders")
+	if err != nil {
+		return err
+	}
+	for _, c := range configs[0].Configs {
+		if c.Key == "retention.ms" && c.MaybeValue() != "86400000" {
+			return fmt.Errorf("the cluster has retention.ms=%s, want what was typed", c.MaybeValue())
+		}
 	}
 	if err := w.do("deleting a topic", w.open("/create-topic"), chromedp.SendKeys(`input[name=name]`, "oops"), chromedp.Click(`form.panel button`), chromedp.WaitVisible(`.note.good`),
 		w.open("/topics/oops/delete"), chromedp.SendKeys(`input[name=name]`, "oops"), chromedp.Click(`button.bad`), chromedp.WaitVisible(`.note.good`)); err != nil {
 		return err
 	}
-	if w.b.Topic("oops").Exists() {
-		return fmt.Errorf("the broker still has the topic oops")
+	if there, err := w.exists("oops"); err != nil || there {
+		return fmt.Errorf("the cluster still has the topic oops (%w)", err)
 	}
 	return nil
 }
@@ -41,8 +92,8 @@ func (w *walk) messages() error {
 			return err
 		}
 	}
-	if n := w.b.Topic("orders").Len(); n != 12 {
-		return fmt.Errorf("the broker has %d records, want the 12 that were sent", n)
+	if n, err := w.written("orders"); err != nil || n != 12 {
+		return fmt.Errorf("the cluster has %d records (%w), want the 12 that were sent", n, err)
 	}
 	var rows int
 	count := func(query, why string, want int) error {
@@ -64,69 +115,40 @@ func (w *walk) messages() error {
 		return err
 	}
 	// The tail shows what comes, without the page being loaded anew.
-	if err := w.do("opening the tail", w.open("/topics/orders/messages?mode=tail"), chromedp.WaitVisible(`#tail-state`)); err != nil {
+	if err := w.do("opening the tail", w.open("/topics/orders/messages?mode=tail"), chromedp.WaitVisible(`#tail-state`),
+		chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil)); err != nil {
 		return err
 	}
-	var live string
-	if err := w.do("waiting for the tail", chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil), chromedp.Text(`#tail-state`, &live)); err != nil {
-		return err
-	}
-	if err := w.b.Produce("orders", broker.Record{Key: []byte("user-1"), Value: []byte(`{"prix": 99}`)}); err != nil {
+	if err := w.produce("orders", &kgo.Record{Key: []byte("user-1"), Value: []byte(`{"prix": 99}`)}); err != nil {
 		return err
 	}
 	return w.do("seeing a message come", chromedp.WaitVisible(`#tail tr`))
 }
 
-// inside looks at the pages that no other Kafka UI has.
-func (w *walk) inside() error {
-	if err := w.do("opening the wire", w.open("/wire"), chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil)); err != nil {
-		return err
-	}
-	c, err := kgo.NewClient(kgo.SeedBrokers(w.b.Addr()), kgo.ClientID("shop"), kgo.ConsumerGroup("shop"), kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	for seen := 0; seen < 13; {
-		seen += c.PollFetches(w.ctx).NumRecords()
-	}
-	if err := w.do("choosing a request", chromedp.WaitVisible(`a[data-exchange]`), chromedp.Click(`a[data-exchange]`), chromedp.WaitVisible(`#exchange .fields`),
-		chromedp.AttributeValue(`a[data-exchange]`, "href", &w.exchange, nil), w.save("wire-open")); err != nil {
-		return err
-	}
-	if err := w.do("watching the lab", w.open("/lab?topic=orders"), chromedp.WaitVisible(`#lanes canvas`), chromedp.WaitVisible(`.owner`)); err != nil {
-		return err
-	}
-	for i := range 20 {
-		if err := w.b.Produce("orders", broker.Record{Partition: int32(i % 3), Key: fmt.Appendf(nil, "user-%d", i%7), Value: []byte("{}")}); err != nil {
+// reader is a client that consumes orders from the start for a group.
+func (w *walk) reader(group string, opts ...kgo.Opt) (*kgo.Client, error) {
+	return w.client(append([]kgo.Opt{kgo.ConsumerGroup(group), kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit()}, opts...)...)
+}
+
+func read(ctx context.Context, c *kgo.Client, n int) error {
+	for seen := 0; seen < n; {
+		fetched := c.PollFetches(ctx)
+		if err := fetched.Err0(); err != nil {
 			return err
 		}
-	}
-	if err := w.do("seeing records in the lab", chromedp.Poll(`[...document.querySelectorAll("#lanes canvas")].some(c => / 1[0-9] /.test(c.getAttribute("aria-label")))`, nil), w.save("lab-live")); err != nil {
-		return err
-	}
-	if err := w.do("setting a fault", w.open("/faults"), chromedp.SetValue(`select[name=kind]`, "delay"), chromedp.SetValue(`select[name=api]`, "Metadata"), chromedp.SetValue(`input[name=times]`, "3"),
-		chromedp.Click(`form.panel p button`), chromedp.WaitVisible(`.note.good`)); err != nil {
-		return err
-	}
-	if n := len(w.b.Faults()); n != 1 {
-		return fmt.Errorf("the broker has %d faults in place, want 1", n)
+		seen += fetched.NumRecords()
 	}
 	return nil
 }
 
 func (w *walk) groups() error {
-	consume := func(opts ...kgo.Opt) (*kgo.Client, error) {
-		return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(w.b.Addr()), kgo.ConsumerGroup("billing"), kgo.ConsumeTopics("orders"), kgo.ClientID("billing-app"),
-			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit()}, opts...)...)
-	}
-	c, err := consume()
+	c, err := w.reader("billing", kgo.ClientID("billing-app"))
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	for seen := 0; seen < 13; {
-		seen += c.PollFetches(w.ctx).NumRecords()
+	if err := read(w.ctx, c, 13); err != nil {
+		return err
 	}
 	if err := c.CommitUncommittedOffsets(w.ctx); err != nil {
 		return err
@@ -144,20 +166,60 @@ func (w *walk) groups() error {
 	if err := w.do("resetting offsets", w.open("/groups/billing/reset"), chromedp.Click(`form.panel button`), chromedp.WaitVisible(`#plan`)); err != nil {
 		return err
 	}
-	if lag := w.b.Group("billing").Lag("orders"); lag != 0 {
-		return fmt.Errorf("the dry run changed the lag to %d", lag)
+	if lag, err := w.lag("billing", "orders"); err != nil || lag != 0 {
+		return fmt.Errorf("the dry run changed the lag to %d (%w)", lag, err)
 	}
 	if err := w.do("confirming the reset", chromedp.Click(`section.panel button`), chromedp.WaitVisible(`.note.good`)); err != nil {
 		return err
 	}
-	if lag := w.b.Group("billing").Lag("orders"); lag != 13 {
-		return fmt.Errorf("the lag is %d after the reset to the earliest, want 13", lag)
+	if lag, err := w.lag("billing", "orders"); err != nil || lag != 13 {
+		return fmt.Errorf("the lag is %d after the reset to the earliest (%w), want 13", lag, err)
 	}
 	return nil
 }
 
 func (w *walk) brokers() error {
-	return w.do("seeing brokers", w.open("/brokers"), chromedp.WaitVisible(`main table`, chromedp.ByQuery), w.open("/brokers/1"), chromedp.WaitVisible(`section.config`, chromedp.ByQuery))
+	return w.do("seeing brokers", w.open("/brokers"), chromedp.WaitVisible(`main table`, chromedp.ByQuery), chromedp.Click(`main tbody a`, chromedp.ByQuery), chromedp.WaitVisible(`section.config`, chromedp.ByQuery))
+}
+
+// inside looks at the pages that no other Kafka UI has.
+func (w *walk) inside() error {
+	if err := w.do("opening the wire", w.open("/wire"), chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil)); err != nil {
+		return err
+	}
+	c, err := w.reader("shop", kgo.ClientID("shop"))
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := read(w.ctx, c, 13); err != nil {
+		return err
+	}
+	if err := w.do("choosing a request", chromedp.WaitVisible(`a[data-exchange]`), chromedp.Click(`a[data-exchange]`), chromedp.WaitVisible(`#exchange .fields`),
+		chromedp.AttributeValue(`a[data-exchange]`, "href", &w.exchange, nil), w.save("wire-open")); err != nil {
+		return err
+	}
+	if err := w.do("watching the lab", w.open("/lab?topic=orders"), chromedp.WaitVisible(`#lanes canvas`), chromedp.WaitVisible(`.owner`)); err != nil {
+		return err
+	}
+	var more []*kgo.Record
+	for i := range 20 {
+		more = append(more, &kgo.Record{Key: fmt.Appendf(nil, "user-%d", i%7), Value: []byte("{}")})
+	}
+	if err := w.produce("orders", more...); err != nil {
+		return err
+	}
+	if err := w.do("seeing records in the lab", chromedp.Poll(`[...document.querySelectorAll("#lanes canvas")].some(c => / 1[0-9] /.test(c.getAttribute("aria-label")))`, nil), w.save("lab-live")); err != nil {
+		return err
+	}
+	if err := w.do("setting a fault", w.open("/faults"), chromedp.SetValue(`select[name=kind]`, "delay"), chromedp.SetValue(`select[name=api]`, "Metadata"), chromedp.SetValue(`input[name=times]`, "3"),
+		chromedp.Click(`form.panel p button`), chromedp.WaitVisible(`.note.good`)); err != nil {
+		return err
+	}
+	if n := len(w.b.Faults()); n != 1 {
+		return fmt.Errorf("the broker has %d faults in place, want 1", n)
+	}
+	return nil
 }
 
 // keyboard creates a topic without a mouse: the menu, the button, the form.
@@ -183,8 +245,8 @@ func (w *walk) keyboard() error {
 		tab(`form.panel p button`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`.note.good`)); err != nil {
 		return err
 	}
-	if all := w.b.Topic("keys").Records(); len(all) != 1 || string(all[0].Value) != "typed" {
-		return fmt.Errorf("the broker has %v in keys, want what was typed", all)
+	if n, err := w.written("keys"); err != nil || n != 1 {
+		return fmt.Errorf("the cluster has %d records in keys (%w), want what was typed", n, err)
 	}
 	return nil
 }
