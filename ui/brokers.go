@@ -24,6 +24,7 @@ type brokersView struct {
 	Controller int32       `json:"controller"`
 	Brokers    []brokerRow `json:"brokers"`
 	Dirs       []dirRow    `json:"log_dirs"`
+	DirsOff    string      `json:"log_dirs_off,omitempty"` // why the cluster does not tell them
 	Traffic    []metricRow `json:"traffic"`
 	Requests   []metricRow `json:"requests"`     // by API, busiest first
 	Bytes      *graph      `json:"bytes_rate"`   // a second
@@ -102,7 +103,8 @@ func (s *site) brokers(r *http.Request) (any, error) {
 	}
 	dirs, err := s.cluster.admin.DescribeAllLogDirs(r.Context(), nil)
 	if err != nil && len(dirs) == 0 {
-		return nil, err
+		why := explain(err)
+		v.DirsOff = cmp.Or(why.Code, why.Detail)
 	}
 	dirs.Each(func(d kadm.DescribedLogDir) {
 		row := dirRow{Broker: d.Broker, Path: d.Dir, Topics: len(d.Topics), Bytes: d.Size(), Total: d.TotalBytes, Usable: d.UsableBytes}

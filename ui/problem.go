@@ -68,6 +68,8 @@ var advice = map[string]struct {
 	"TOPIC_AUTHORIZATION_FAILED":   {"problem.denied", http.StatusForbidden},
 	"GROUP_AUTHORIZATION_FAILED":   {"problem.denied", http.StatusForbidden},
 	"CLUSTER_AUTHORIZATION_FAILED": {"problem.denied", http.StatusForbidden},
+	"SASL_AUTHENTICATION_FAILED":   {"problem.login.wrong", http.StatusBadGateway},
+	"UNSUPPORTED_SASL_MECHANISM":   {"problem.login.mechanism", http.StatusBadGateway},
 }
 
 // explain finds the words for err.
@@ -84,6 +86,9 @@ func explain(err error) *problem {
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, kgo.ErrClientClosed) || errors.Is(err, context.Canceled) {
 		return &problem{status: http.StatusGatewayTimeout, Key: "problem.silent", Detail: err.Error()}
+	}
+	if errors.As(err, new(*kgo.ErrFirstReadEOF)) {
+		return &problem{status: http.StatusBadGateway, Key: "problem.login.missing", Detail: err.Error()}
 	}
 	return &problem{status: http.StatusBadGateway, Key: "problem.unreachable", Detail: err.Error()}
 }

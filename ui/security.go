@@ -73,30 +73,29 @@ var (
 func (s *site) security(r *http.Request) (any, error) {
 	v := securityView{Users: []scramRow{}, ACLs: []aclRow{}, Quotas: []quotaRow{}, Mechanisms: scramMechanisms, Resources: aclResources,
 		Operations: aclOperations, Patterns: aclPatterns, Permissions: aclPermissions, QuotaKeys: quotaKeys}
-	ctx := r.Context()
-	var err error
-	// A cluster without one of them has the others.
-	off := func(err error) (string, error) {
-		var refusal *kerr.Error
-		if errors.As(err, &refusal) {
-			return refusal.Message, nil
-		}
-		return "", err
+	// A cluster that does not tell one of them, or not this user, has the others.
+	// Apache Kafka leaves DescribeUserScramCredentials of those who may not ask
+	// without an answer, and with it what comes later on the connection.
+	parts := []struct {
+		ask func(context.Context, *securityView) error
+		off *string
+		err error
+	}{{ask: s.acls, off: &v.ACLsOff}, {ask: s.quotas, off: &v.QuotasOff}, {ask: s.users, off: &v.UsersOff}}
+	for i := range parts {
+		ctx, cancel := context.WithTimeout(r.Context(), patience/5)
+		parts[i].err = parts[i].ask(ctx, &v)
+		cancel()
 	}
-	if err = s.users(ctx, &v); err != nil {
-		if v.UsersOff, err = off(err); err != nil {
-			return nil, err
+	failed := 0
+	for _, p := range parts {
+		if p.err != nil {
+			failed++
+			why := explain(p.err)
+			*p.off = cmp.Or(why.Code, why.Detail)
 		}
 	}
-	if err = s.acls(ctx, &v); err != nil {
-		if v.ACLsOff, err = off(err); err != nil {
-			return nil, err
-		}
-	}
-	if err = s.quotas(ctx, &v); err != nil {
-		if v.QuotasOff, err = off(err); err != nil {
-			return nil, err
-		}
+	if failed == len(parts) {
+		return nil, parts[0].err
 	}
 	return v, nil
 }
