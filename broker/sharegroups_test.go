@@ -275,7 +275,7 @@ func TestShareSessionsHaveEpochs(t *testing.T) {
 }
 
 func TestThereAreOnlySoManyShareSessions(t *testing.T) {
-	b := Start(t, WithTopic("t", 1, nil), WithConfig("group.share.max.share.sessions", "1"))
+	b := Start(t, WithTopic("t", 1, nil), WithConfig("group.share.max.share.sessions", "1"), WithConfig("group.share.max.size", "1"))
 	a := joinShare(t, b, "a", 2)
 	a.get()
 	other := &sharer{rawClient: dial(t, b), b: b, id: "b", version: 2} // behaviour 210: it never joined

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // ops reads changes: "=k=v" sets, "-k" deletes, "+k=v" appends, "/k=v"
@@ -152,6 +153,7 @@ func TestGroupConfigsChangeAsInKafka(t *testing.T) {
 		{"=consumer.session.timeout.ms=5", "[40] consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms"}, // behaviour 160
 		{"=consumer.session.timeout.ms=600000", "[40] consumer.session.timeout.ms must be less than or equal to group.consumer.max.session.timeout.ms"},
 		{"=consumer.session.timeout.ms=50000", "ok"},
+		{"=consumer.session.timeout.ms=5 & =consumer.heartbeat.interval.ms=5", "[40] consumer.heartbeat.interval.ms must be greater than or equal to group.consumer.min.heartbeat.interval.ms"},
 		{"=nope=1", "[40] Unknown group config name: nope"}, // behaviour 160
 		{"=share.record.lock.duration.ms=1", "[40] Invalid value 1 for configuration share.record.lock.duration.ms: Value must be at least 1000"},
 		{"=share.record.lock.duration.ms=1000", "[40] share.record.lock.duration.ms must be greater than or equal to group.share.min.record.lock.duration.ms"},
@@ -170,6 +172,23 @@ func TestGroupConfigsChangeAsInKafka(t *testing.T) {
 	e := find(t, DescribeGroup(map[string]string{"share.auto.offset.reset": "earliest"}, broker(t, nil)), "share.auto.offset.reset")
 	if got, want := row(e), "share.auto.offset.reset earliest STRING GROUP_CONFIG false false GROUP_CONFIG:share.auto.offset.reset=earliest; DEFAULT_CONFIG:share.auto.offset.reset=latest"; got != want {
 		t.Errorf("described as %s, want %s", got, want)
+	}
+}
+
+// A snapshot may be restored into a broker with other bounds.
+func TestAGroupConfigOutOfBoundsCountsAsTheNearestThatIsAllowed(t *testing.T) {
+	b := broker(t, map[string]string{"group.consumer.max.session.timeout.ms": "50000", "group.streams.max.standby.replicas": "1"})
+	own := map[string]string{"consumer.session.timeout.ms": "55000", "consumer.heartbeat.interval.ms": "10", "streams.num.standby.replicas": "2", "share.delivery.count.limit": "7"}
+	for name, want := range map[string]int{
+		"group.consumer.session.timeout.ms": 50000, "group.consumer.heartbeat.interval.ms": 5000,
+		"group.streams.num.standby.replicas": 1, "group.share.delivery.count.limit": 7, "group.streams.session.timeout.ms": 45000,
+	} {
+		if got := GroupInt(name, own, b); got != want {
+			t.Errorf("%s is %d, want %d", name, got, want)
+		}
+	}
+	if got := GroupDuration("group.consumer.session.timeout.ms", own, b); got != 50*time.Second {
+		t.Errorf("the session timeout is %s, want 50s", got)
 	}
 }
 

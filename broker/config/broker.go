@@ -136,7 +136,7 @@ func (b *Broker) check() *Error {
 	if b.topicLong("retention.ms") == 0 {
 		return invalidRequest("requirement failed: log.retention.ms must be unlimited (-1) or, greater than or equal to 1")
 	}
-	return nil
+	return b.checkGroupBounds()
 }
 
 func (b *Broker) topicLong(topicConfig string) int64 {

@@ -117,6 +117,14 @@ func TestBadStartConfigsAreExplained(t *testing.T) {
 		{"process.roles=", "Configuration 'process.roles' must not be empty. Valid values include: [broker, controller]"},
 		{"node.id=2 & broker.id=3", "node.id is 2 and broker.id 3: they are two names of one config, set one"},
 		{"group.consumer.migration.policy=x", "Invalid value x for configuration group.consumer.migration.policy: String must be one of (case insensitive): DISABLED, DOWNGRADE, UPGRADE, BIDIRECTIONAL"},
+		{"group.consumer.heartbeat.interval.ms=1000", "group.consumer.heartbeat.interval.ms must be greater than or equal to group.consumer.min.heartbeat.interval.ms"},
+		{"group.consumer.session.timeout.ms=70000", "group.consumer.session.timeout.ms must be less than or equal to group.consumer.max.session.timeout.ms"},
+		{"group.share.max.session.timeout.ms=40000", "group.share.max.session.timeout.ms must be greater than or equal to group.share.min.session.timeout.ms"},
+		{"group.streams.heartbeat.interval.ms=50000 & group.streams.max.heartbeat.interval.ms=50000", "group.streams.heartbeat.interval.ms must be less than group.streams.session.timeout.ms"},
+		{"group.streams.num.standby.replicas=3", "group.streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas"},
+		{"group.share.delivery.count.limit=2 & group.share.min.delivery.count.limit=3", "group.share.delivery.count.limit must be greater than or equal to group.share.min.delivery.count.limit"},
+		{"group.share.assignors=simple,simple2", "group.share.assignors must contain exactly one assignor, but found 2"},
+		{"group.share.max.share.sessions=100", "group.share.max.share.sessions must be greater than or equal to group.share.max.size"},
 	} {
 		_, err := NewBroker(settings(t, c.set))
 		if err == nil || err.Error() != c.want {

@@ -12,21 +12,14 @@ import (
 	"time"
 )
 
-// groupTable has the group configs (GroupConfig). bounded says which broker
-// configs bound a value: consumer.session.timeout.ms by
-// group.consumer.min.session.timeout.ms and group.consumer.max.session.timeout.ms.
-var groupTable = []struct {
-	name, byDefault string
-	kind            Type
-	rule, doc       string
-	inherits        bool // from the broker config of the same name after "group."
-	bounded         string
-}{
-	{"consumer.session.timeout.ms", "45000", TypeInt, ">= 1", "A member of a consumer group that sends no heartbeat for this long is removed.", true, "min max"},
+// groupTable has the group configs (GroupConfig), in the order in which Kafka
+// checks them. bounded says which broker configs bound a value, see bounds.
+var groupTable = []groupRow{
 	{"consumer.heartbeat.interval.ms", "5000", TypeInt, ">= 1", "How often members of a consumer group are told to send heartbeats.", true, "min max"},
+	{"consumer.session.timeout.ms", "45000", TypeInt, ">= 1", "A member of a consumer group that sends no heartbeat for this long is removed.", true, "min max"},
 	{"consumer.assignment.interval.ms", "1000", TypeInt, ">= 0", "The shortest time between two assignments of a consumer group.", true, "min max"},
-	{"share.session.timeout.ms", "45000", TypeInt, ">= 1", "A member of a share group that sends no heartbeat for this long is removed.", true, "min max"},
 	{"share.heartbeat.interval.ms", "5000", TypeInt, ">= 1", "How often members of a share group are told to send heartbeats.", true, "min max"},
+	{"share.session.timeout.ms", "45000", TypeInt, ">= 1", "A member of a share group that sends no heartbeat for this long is removed.", true, "min max"},
 	{"share.record.lock.duration.ms", "30000", TypeInt, ">= 1000", "How long a share group's member may hold a record before others get it.", true, "min max"},
 	{"share.delivery.count.limit", "5", TypeInt, ">= 2", "How often a share group delivers a record before giving up.", true, "min max"},
 	{"share.partition.max.record.locks", "2000", TypeInt, ">= 100", "How many records of a partition a share group may have on loan.", true, "min max"},
@@ -34,12 +27,23 @@ var groupTable = []struct {
 	{"share.isolation.level", "read_uncommitted", TypeString, "in read_committed|read_uncommitted", "Whether a share group sees records of open transactions.", false, ""},
 	{"share.renew.acknowledge.enable", "true", TypeBoolean, "", "Whether a share group's member may prolong its hold on a record.", false, ""},
 	{"share.assignment.interval.ms", "1000", TypeInt, ">= 0", "The shortest time between two assignments of a share group.", true, "min max"},
-	{"streams.session.timeout.ms", "45000", TypeInt, ">= 1", "A member of a streams group that sends no heartbeat for this long is removed.", true, "min max"},
 	{"streams.heartbeat.interval.ms", "5000", TypeInt, ">= 1", "How often members of a streams group are told to send heartbeats.", true, "min max"},
+	{"streams.session.timeout.ms", "45000", TypeInt, ">= 1", "A member of a streams group that sends no heartbeat for this long is removed.", true, "min max"},
 	{"streams.num.standby.replicas", "0", TypeInt, ">= 0", "Standby copies of each task's state in a streams group.", true, "max"},
 	{"streams.initial.rebalance.delay.ms", "3000", TypeInt, ">= 0", "How long a new, empty streams group waits for more members before its first assignment.", true, ""},
 	{"streams.assignment.interval.ms", "1000", TypeInt, ">= 0", "The shortest time between two assignments of a streams group.", true, "min max"},
 }
+
+type groupRow struct {
+	name, byDefault string
+	kind            Type
+	rule, doc       string
+	inherits        bool // from the broker config of the same name after "group."
+	bounded         string
+}
+
+// groupFamilies are the kinds of groups that have configs.
+var groupFamilies = [...]string{"consumer", "share", "streams"}
 
 var (
 	groupDefs                = newGroupDefs()
@@ -99,25 +103,79 @@ func groupValue(d *Def, overrides map[string]string, b *Broker) string {
 // GroupDuration is the broker config of that name, such as
 // group.consumer.session.timeout.ms, as the configs of one group have it.
 func GroupDuration(name string, overrides map[string]string, b *Broker) time.Duration {
-	own := strings.TrimPrefix(name, "group.")
-	if text, ok := overrides[own]; ok {
-		if v, err := groupByName[own].parse(text); err == nil { // checked when it was set
-			return time.Duration(v.(int64)) * time.Millisecond
-		}
-	}
-	return b.Duration(name)
+	return time.Duration(GroupInt(name, overrides, b)) * time.Millisecond
 }
 
 // GroupInt is the broker config of that name, such as
-// group.share.delivery.count.limit, as the configs of one group have it.
+// group.share.delivery.count.limit, as the configs of one group have it. A value
+// that was set where other bounds held counts as the nearest that is allowed
+// here (GroupConfig.evaluate).
 func GroupInt(name string, overrides map[string]string, b *Broker) int {
 	own := strings.TrimPrefix(name, "group.")
-	if text, ok := overrides[own]; ok {
-		if v, err := groupByName[own].parse(text); err == nil { // checked when it was set
-			return int(v.(int64))
+	text, ok := overrides[own]
+	if !ok {
+		return b.Int(name)
+	}
+	v, err := groupByName[own].parse(text)
+	if err != nil { // checked when it was set
+		return b.Int(name)
+	}
+	n := int(v.(int64))
+	row := slices.IndexFunc(groupTable[:], func(g groupRow) bool { return g.name == own })
+	low, high := groupTable[row].bounds()
+	if low != "" {
+		n = max(n, b.Int(low))
+	}
+	if high != "" {
+		n = min(n, b.Int(high))
+	}
+	return n
+}
+
+// bounds names the broker configs that bound a group config, if any:
+// consumer.session.timeout.ms by group.consumer.min.session.timeout.ms and
+// group.consumer.max.session.timeout.ms.
+func (g *groupRow) bounds() (low, high string) {
+	family, rest, _ := strings.Cut(g.name, ".")
+	rest = strings.TrimPrefix(rest, "num.") // group.streams.max.standby.replicas
+	if strings.Contains(g.bounded, "min") {
+		low = "group." + family + ".min." + rest
+	}
+	if strings.Contains(g.bounded, "max") {
+		high = "group." + family + ".max." + rest
+	}
+	return low, high
+}
+
+// checkGroupBounds holds the defaults of groups against their bounds
+// (GroupCoordinatorConfig, ShareGroupConfig).
+func (b *Broker) checkGroupBounds() *Error {
+	for i := range groupTable {
+		g := &groupTable[i]
+		name := "group." + g.name
+		low, high := g.bounds()
+		switch {
+		case low != "" && high != "" && b.Int(high) < b.Int(low):
+			return invalidRequest(high + " must be greater than or equal to " + low)
+		case low != "" && b.Int(name) < b.Int(low):
+			return invalidRequest(name + " must be greater than or equal to " + low)
+		case high != "" && b.Int(name) > b.Int(high):
+			return invalidRequest(name + " must be less than or equal to " + high)
 		}
 	}
-	return b.Int(name)
+	for _, family := range groupFamilies {
+		session, heartbeat := "group."+family+".session.timeout.ms", "group."+family+".heartbeat.interval.ms"
+		if b.Int(heartbeat) >= b.Int(session) {
+			return invalidRequest(heartbeat + " must be less than " + session)
+		}
+	}
+	if n := len(b.List("group.share.assignors")); n != 1 {
+		return invalidRequest("group.share.assignors must contain exactly one assignor, but found " + strconv.Itoa(n))
+	}
+	if b.Int("group.share.max.share.sessions") < b.Int("group.share.max.size") {
+		return invalidRequest("group.share.max.share.sessions must be greater than or equal to group.share.max.size")
+	}
+	return nil
 }
 
 // GroupText is a group config that no broker config gives a default, such as
@@ -188,18 +246,17 @@ func checkGroup(overrides map[string]string, b *Broker) *Error {
 		n, _ := v.(int64)
 		values[d.Name] = int(n)
 	}
-	for _, g := range groupTable {
-		family, rest, _ := strings.Cut(g.name, ".")
-		rest = strings.TrimPrefix(rest, "num.") // group.streams.max.standby.replicas
-		low, high := "group."+family+".min."+rest, "group."+family+".max."+rest
-		if strings.Contains(g.bounded, "min") && values[g.name] < b.Int(low) {
+	for i := range groupTable {
+		g := &groupTable[i]
+		low, high := g.bounds()
+		if low != "" && values[g.name] < b.Int(low) {
 			return invalidConfig(g.name + " must be greater than or equal to " + low)
 		}
-		if strings.Contains(g.bounded, "max") && values[g.name] > b.Int(high) {
+		if high != "" && values[g.name] > b.Int(high) {
 			return invalidConfig(g.name + " must be less than or equal to " + high)
 		}
 	}
-	for _, family := range []string{"consumer", "share", "streams"} {
+	for _, family := range groupFamilies {
 		session, heartbeat := family+".session.timeout.ms", family+".heartbeat.interval.ms"
 		if values[session] <= values[heartbeat] {
 			return invalidConfig(session + " must be greater than " + heartbeat)
