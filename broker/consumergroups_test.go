@@ -47,7 +47,7 @@ func TestAConsumerGroupIsServedInEachVersion(t *testing.T) {
 		}
 		// behaviour 191
 		resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, consumerHeartbeat(version, member, 0))
-		if resp.ErrorCode != 0 || resp.MemberEpoch != 2 || resp.HeartbeatIntervalMillis != 5000 || assignedTo(resp) != "[0 1 2]" {
+		if resp.ErrorCode != 0 || resp.MemberEpoch != 2 || resp.HeartbeatIntervalMillis != 100 || assignedTo(resp) != "[0 1 2]" {
 			t.Fatalf("v%d: a join is answered %+v with %s", version, resp, assignedTo(resp))
 		}
 		if version == 0 && len(*resp.MemberID) != 22 { // behaviour 190
@@ -165,7 +165,7 @@ func TestAConsumerGroupHasConfigsOfItsOwn(t *testing.T) {
 	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	r := kmsg.NewIncrementalAlterConfigsRequestResource()
 	r.ResourceType, r.ResourceName = kmsg.ConfigResourceTypeGroupConfig, "g"
-	for name, value := range map[string]string{"consumer.session.timeout.ms": "50000", "consumer.heartbeat.interval.ms": "7000", "consumer.assignment.interval.ms": "1000"} {
+	for name, value := range map[string]string{"consumer.session.timeout.ms": "50000", "consumer.heartbeat.interval.ms": "6000", "consumer.assignment.interval.ms": "1000"} {
 		cfg := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
 		cfg.Name, cfg.Value = name, &value
 		r.Configs = append(r.Configs, cfg)
@@ -174,9 +174,7 @@ func TestAConsumerGroupHasConfigsOfItsOwn(t *testing.T) {
 	if resp := ask[*kmsg.IncrementalAlterConfigsResponse](c, alter); resp.Resources[0].ErrorCode != 0 {
 		t.Fatalf("the group's configs cannot be set: %s", *resp.Resources[0].ErrorMessage)
 	}
-	if resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, consumerHeartbeat(1, "a", 0)); resp.HeartbeatIntervalMillis != 7000 {
-		t.Errorf("the heartbeat interval is %d ms, want the group's 7000", resp.HeartbeatIntervalMillis)
-	}
+	ask[*kmsg.ConsumerGroupHeartbeatResponse](c, consumerHeartbeat(1, "a", 0))
 	// behaviour 196: a second assignment within the interval has to wait.
 	if resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, consumerHeartbeat(1, "b", 0)); resp.MemberEpoch != 2 || assignedTo(resp) != "[]" {
 		t.Errorf("a second member gets epoch %d and %s, want 2 and []", resp.MemberEpoch, assignedTo(resp))
@@ -190,10 +188,18 @@ func TestAConsumerGroupHasConfigsOfItsOwn(t *testing.T) {
 	if resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, consumerHeartbeat(1, "b", 2)); resp.ErrorCode != 25 {
 		t.Errorf("a member silent for 50 s has error %d, want 25", resp.ErrorCode)
 	}
+	epoch := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, consumerHeartbeat(1, "a", 0)).MemberEpoch
+	v.Advance(49 * time.Second)
+	if resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, consumerHeartbeat(1, "a", epoch)); resp.HeartbeatIntervalMillis != 6000 {
+		t.Errorf("the heartbeat interval of a group that is quiet is %d ms, want the group's 6000", resp.HeartbeatIntervalMillis)
+	}
 }
 
-func TestAMemberThatWaitsForOthersAsksSoonerAgain(t *testing.T) { // behaviours 191, 196
-	b := Start(t, WithTopic("t", 2, nil))
+// A member learns by its heartbeats what others do: the less has happened lately,
+// the fewer there are.
+func TestMembersAskOftenAfterAChange(t *testing.T) { // behaviours 191, 196
+	v := clock.NewVirtual(start2030)
+	b := Start(t, WithTopic("t", 2, nil), WithClock(v))
 	c := dial(t, b)
 	beat := func(member string, epoch int32, want int32, has ...int32) *kmsg.ConsumerGroupHeartbeatResponse {
 		t.Helper()
@@ -207,12 +213,17 @@ func TestAMemberThatWaitsForOthersAsksSoonerAgain(t *testing.T) { // behaviours 
 		}
 		return resp
 	}
-	beat("a", 0, 5000)
+	beat("a", 0, 100)
+	v.Advance(8 * time.Second)
+	beat("a", 2, 1000, 0, 1)
+	v.Advance(40 * time.Second)
+	beat("a", 2, 5000, 0, 1) // as configured
 	beat("b", 0, 100)
-	beat("a", 2, 5000, 0, 1) // must give one up
-	beat("b", 3, 100)
-	beat("a", 2, 5000, 0)
-	if got := assignedTo(beat("b", 3, 5000)); got != "[1]" {
+	v.Advance(4 * time.Second)
+	beat("a", 2, 500, 0, 1) // must give one up
+	beat("b", 3, 100)       // waits for it
+	beat("a", 2, 500, 0)
+	if got := assignedTo(beat("b", 3, 500)); got != "[1]" {
 		t.Errorf("the second member got %s, want [1]", got)
 	}
 }

@@ -63,7 +63,7 @@ func TestAStreamsGroupIsServedInEachVersion(t *testing.T) {
 			return ask[*kmsg.StreamsGroupHeartbeatResponse](c, req)
 		}
 		resp := beat(streamsHeartbeat(version, "a", 0))
-		if resp.ErrorCode != 0 || resp.MemberEpoch != 2 || resp.HeartbeatIntervalMillis != 5000 || resp.Status == nil || len(resp.Status) > 0 || resp.TopologyDescriptionRequired != (version > 0) {
+		if resp.ErrorCode != 0 || resp.MemberEpoch != 2 || resp.HeartbeatIntervalMillis != 100 || resp.Status == nil || len(resp.Status) > 0 || resp.TopologyDescriptionRequired != (version > 0) {
 			t.Fatalf("v%d: a join is answered %+v", version, resp)
 		}
 		if got := tasksOf(resp.ActiveTasks); got != "0[0 1]1[0 1]" || tasksOf(resp.StandbyTasks) != "" || tasksOf(resp.WarmupTasks) != "" {
@@ -158,12 +158,13 @@ func TestAStreamsGroupIsServedInEachVersion(t *testing.T) {
 }
 
 func TestStreamsGroupsHaveConfigs(t *testing.T) {
-	b := Start(t, WithTopic("t", 2, nil))
+	vc := clock.NewVirtual(time.Unix(1e9, 0))
+	b := Start(t, WithTopic("t", 2, nil), WithClock(vc))
 	c := dial(t, b)
 	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
 	res := kmsg.NewIncrementalAlterConfigsRequestResource()
 	res.ResourceType, res.ResourceName = kmsg.ConfigResourceTypeGroupConfig, "g"
-	for name, value := range map[string]string{"streams.heartbeat.interval.ms": "6000", "streams.num.standby.replicas": "1"} {
+	for name, value := range map[string]string{"streams.heartbeat.interval.ms": "5250", "streams.num.standby.replicas": "1"} {
 		res.Configs = append(res.Configs, kmsg.IncrementalAlterConfigsRequestResourceConfig{Name: name, Value: kmsg.StringPtr(value)})
 	}
 	alter.Resources = append(alter.Resources, res)
@@ -172,8 +173,9 @@ func TestStreamsGroupsHaveConfigs(t *testing.T) {
 	}
 	ask[*kmsg.StreamsGroupHeartbeatResponse](c, streamsHeartbeat(1, "a", 0))
 	b1 := ask[*kmsg.StreamsGroupHeartbeatResponse](c, streamsHeartbeat(1, "b", 0))
-	if b1.HeartbeatIntervalMillis != 6000 {
-		t.Errorf("the members are told to send a heartbeat every %d ms", b1.HeartbeatIntervalMillis)
+	vc.Advance(44 * time.Second)
+	if resp := ask[*kmsg.StreamsGroupHeartbeatResponse](c, streamsHeartbeat(1, "a", 2)); resp.HeartbeatIntervalMillis != 5250 {
+		t.Errorf("the members of a quiet group are told to send a heartbeat every %d ms", resp.HeartbeatIntervalMillis)
 	}
 	if tasksOf(b1.StandbyTasks) != "1[0]" {
 		t.Errorf("the second member has the copies %s, want that of what the first one keeps", tasksOf(b1.StandbyTasks))

@@ -34,6 +34,7 @@ const (
 // others gave up. So a partition never has two owners.
 type Consumer struct {
 	base
+	pace   pace
 	timing Timing // as of the last heartbeat
 
 	state           State // as observers know it
@@ -60,7 +61,7 @@ type Consumer struct {
 // Timing is what may be set for one group (group configs, KIP-848).
 type Timing struct {
 	SessionTimeout     time.Duration // consumer.session.timeout.ms
-	HeartbeatInterval  time.Duration // consumer.heartbeat.interval.ms
+	HeartbeatInterval  time.Duration // consumer.heartbeat.interval.ms: the longest; see pace
 	AssignmentInterval time.Duration // consumer.assignment.interval.ms; zero: assign at once
 }
 
@@ -179,6 +180,7 @@ func (g *Consumer) event(e Event) {
 // bump starts the next epoch of the group.
 func (g *Consumer) bump(e Event) {
 	g.epoch++
+	g.pace.changed = g.now
 	g.storeEpoch(g.topics)
 	g.event(e)
 }

@@ -30,10 +30,6 @@ type ConsumerConfig struct {
 // IsAssignor tells whether there is a server-side assignor of that name.
 func IsAssignor(name string) bool { return assignors[name] != nil }
 
-// waitingInterval is how long a member that waits for partitions of others is
-// told to wait between heartbeats: it learns by them alone that it has got some.
-const waitingInterval = 100 * time.Millisecond
-
 // refusal is an error with a text for people.
 type refusal struct {
 	err     *kerr.Error
@@ -124,11 +120,7 @@ func (g *Consumer) heartbeat(client Client, req *kmsg.ConsumerGroupHeartbeatRequ
 
 	resp := kmsg.NewPtrConsumerGroupHeartbeatResponse()
 	resp.MemberID, resp.MemberEpoch = kmsg.StringPtr(m.id), m.epoch
-	interval := g.timing.HeartbeatInterval
-	if m.phase == unreleased {
-		interval = min(interval, waitingInterval)
-	}
-	resp.HeartbeatIntervalMillis = int32(interval.Milliseconds())
+	resp.HeartbeatIntervalMillis = g.pace.interval(g.now, len(g.order), m.phase == unreleased, g.timing.HeartbeatInterval)
 	full := req.RebalanceTimeoutMillis != -1 && (req.SubscribedTopicNames != nil || req.SubscribedTopicRegex != nil) && req.Topics != nil
 	if full || moved {
 		resp.Assignment = heartbeatAssignment(m.assigned)

@@ -20,6 +20,7 @@ const KindShare = "share"
 // heartbeat on: nothing has to be given up first.
 type Share struct {
 	base
+	pace   pace
 	timing Timing // as of the last heartbeat
 
 	state           State // as observers know it
@@ -116,6 +117,7 @@ func (g *Share) event(e Event) {
 // bump starts the next epoch of the group.
 func (g *Share) bump(e Event) {
 	g.epoch++
+	g.pace.changed = g.now
 	g.storeEpoch()
 	g.event(e)
 }

@@ -96,7 +96,7 @@ func (g *Share) heartbeat(client Client, req *kmsg.ShareGroupHeartbeatRequest, c
 	g.within(m, g.timing.SessionTimeout)
 
 	resp.MemberEpoch = m.epoch
-	resp.HeartbeatIntervalMillis = int32(g.timing.HeartbeatInterval.Milliseconds())
+	resp.HeartbeatIntervalMillis = g.pace.interval(g.now, len(g.order), false, g.timing.HeartbeatInterval)
 	if req.MemberEpoch == joinEpoch || req.SubscribedTopicNames != nil || moved {
 		resp.Assignment = shareAssignment(m.assigned)
 	}

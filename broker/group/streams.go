@@ -24,6 +24,7 @@ const KindStreams = "streams"
 // to its target, and an active task never has two owners.
 type Streams struct {
 	base
+	pace     pace
 	settings StreamsSettings // as of the last heartbeat
 
 	state           State // as observers know it
@@ -57,7 +58,7 @@ type Streams struct {
 // KIP-1071).
 type StreamsSettings struct {
 	SessionTimeout        time.Duration // streams.session.timeout.ms
-	HeartbeatInterval     time.Duration // streams.heartbeat.interval.ms
+	HeartbeatInterval     time.Duration // streams.heartbeat.interval.ms: the longest; see pace
 	AssignmentInterval    time.Duration // streams.assignment.interval.ms; zero: assign at once
 	InitialRebalanceDelay time.Duration // streams.initial.rebalance.delay.ms; zero: assign at once
 	Standbys              int           // streams.num.standby.replicas
@@ -177,6 +178,7 @@ func (g *Streams) event(e Event) {
 // bump starts the next epoch of the group.
 func (g *Streams) bump(e Event) {
 	g.epoch++
+	g.pace.changed = g.now
 	g.event(e)
 	g.storeGroup()
 }

@@ -162,7 +162,7 @@ func (g *Streams) heartbeat(client Client, req *kmsg.StreamsGroupHeartbeatReques
 
 	resp := kmsg.NewPtrStreamsGroupHeartbeatResponse()
 	resp.MemberID, resp.MemberEpoch = m.id, m.epoch
-	resp.HeartbeatIntervalMillis = int32(g.settings.HeartbeatInterval.Milliseconds())
+	resp.HeartbeatIntervalMillis = g.pace.interval(g.now, len(g.order), m.phase == unreleased, g.settings.HeartbeatInterval)
 	if req.MemberEpoch == joinEpoch || !before.equal(m.assigned) {
 		resp.ActiveTasks, resp.StandbyTasks, resp.WarmupTasks = writeTasks(m.assigned.active), writeTasks(m.assigned.standby), writeTasks(m.assigned.warmup)
 		if m.endpoint != nil {

@@ -47,7 +47,7 @@ var apacheTable = []meant{
 	{script: "streams group topics that are made", path: "*", why: "internal topics of a streams group"},
 	{path: "*Configs[group.share.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "defaults for one broker in memory"},
 
-	{path: "HeartbeatIntervalMillis", ref: "5000", sub: "100", why: "heartbeat interval of a member that waits for others to give up partitions"},
+	{path: "HeartbeatIntervalMillis", ref: "*000", why: "heartbeat intervals of consumer, share and streams groups"},
 
 	{script: "share fetch", step: "an unknown topic", path: "*", why: "ShareFetch that begins a session with an unknown topic id"},
 
