@@ -320,6 +320,20 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 	}
 	c.call("GET", "/groups", "", 200)
 
+	// A share group, with records on loan.
+	sharer := c.client(kgo.ConsumeTopics("orders"), kgo.ShareGroup("sharers"))
+	c.call("GET", "/groups/sharers/wait?members=1&timeout=30s", "", 200)
+	if p := c.call("PUT", "/groups/sharers/offsets", `{"topic":"orders","to":"earliest"}`, 409); p["code"] != "NON_EMPTY_GROUP" {
+		t.Errorf("a share group with members is reset: %v", p)
+	}
+	sharer.Close()
+	c.call("GET", "/groups/sharers/wait?state=Empty&timeout=30s", "", 200)
+	c.call("PUT", "/groups/sharers/offsets", `{"topic":"orders","to":"earliest"}`, 200)
+	g := c.call("GET", "/groups/sharers", "", 200)
+	if at := g["shares"].([]any)[0].(map[string]any); g["kind"] != "share" || at["start"] != 0.0 || at["lag"] != 3.0 {
+		t.Errorf("the share group is %v", g)
+	}
+
 	// Faults.
 	c.call("POST", "/faults", `{"kind":"delay","api":"Metadata","wait":"1ms","always":true,"optional":true}`, 201)
 	c.call("GET", "/faults", "", 200)

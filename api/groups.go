@@ -20,6 +20,7 @@ type GroupList struct {
 // GroupSummary is a group in a list.
 type GroupSummary struct {
 	ID      string `json:"id"`
+	Kind    string `json:"kind" enum:"classic,consumer,share,streams"`
 	State   string `json:"state" doc:"As Kafka's tools print it, such as Stable or Empty."`
 	Members int    `json:"members"`
 }
@@ -29,6 +30,7 @@ type Group struct {
 	GroupSummary
 	Detail  []Member          `json:"detail" doc:"Its members."`
 	Offsets []CommittedOffset `json:"offsets" doc:"What it has committed, by topic and partition."`
+	Shares  []SharePosition   `json:"shares,omitempty" doc:"Of a share group: how far it is, by topic and partition."`
 }
 
 // Member is a member of a group.
@@ -46,6 +48,25 @@ type CommittedOffset struct {
 	Partition int32  `json:"partition"`
 	Offset    int64  `json:"offset"`
 	Lag       int64  `json:"lag" doc:"Offsets from there to the high watermark."`
+}
+
+// SharePosition is how far a share group is in a partition.
+type SharePosition struct {
+	Topic     string         `json:"topic"`
+	Partition int32          `json:"partition"`
+	Start     int64          `json:"start" doc:"All before it is done. -1: the group has not begun here."`
+	End       int64          `json:"end" doc:"Behind the last record that was handed out."`
+	Lag       int64          `json:"lag" doc:"Records from start to the high watermark that are not done."`
+	Records   []ShareRecords `json:"records" doc:"Those from start to end that were handed out, in runs of one state."`
+}
+
+// ShareRecords is a run of records in one state.
+type ShareRecords struct {
+	First      int64  `json:"first"`
+	Last       int64  `json:"last"`
+	State      string `json:"state" enum:"Available,Acquired,Acknowledged,Archived"`
+	Deliveries int    `json:"deliveries" doc:"How often they were delivered."`
+	Member     string `json:"member,omitempty" doc:"Who has them, if somebody has."`
 }
 
 // OffsetReset says where a group shall go on reading a topic.
@@ -72,7 +93,7 @@ type OffsetMoved struct {
 
 func (a *API) groupSummary(id string) GroupSummary {
 	g := a.b.Group(id)
-	return GroupSummary{ID: id, State: g.State(), Members: len(g.Members())}
+	return GroupSummary{ID: id, Kind: g.Kind(), State: g.State(), Members: len(g.Members())}
 }
 
 func listGroups(a *API, _ *http.Request) (any, error) {
@@ -109,6 +130,17 @@ func getGroup(a *API, r *http.Request) (any, error) {
 			g.Offsets = append(g.Offsets, o)
 		}
 	}
+	for _, topic := range a.b.Group(id).ShareTopics() {
+		positions := a.b.Group(id).Shares(topic)
+		for _, p := range slices.Sorted(maps.Keys(positions)) {
+			at := positions[p]
+			s := SharePosition{Topic: topic, Partition: p, Start: at.Start, End: at.End, Lag: at.Lag, Records: []ShareRecords{}}
+			for _, r := range at.Records {
+				s.Records = append(s.Records, ShareRecords(r))
+			}
+			g.Shares = append(g.Shares, s)
+		}
+	}
 	return g, nil
 }
 
@@ -133,7 +165,7 @@ func resetOffsets(a *API, r *http.Request) (any, error) {
 		return nil, err
 	}
 	id, topic := r.PathValue("group"), a.b.Topic(asked.Topic)
-	starts, ends, before := topic.StartOffsets(), topic.HighWatermarks(), a.b.Committed(id)[asked.Topic]
+	starts, ends, before := topic.StartOffsets(), topic.HighWatermarks(), a.positions(id, asked.Topic)
 	if asked.Partitions == nil {
 		for p := range ends {
 			asked.Partitions = append(asked.Partitions, int32(p))
@@ -174,6 +206,9 @@ func resetOffsets(a *API, r *http.Request) (any, error) {
 	if asked.DryRun {
 		return moved, nil
 	}
+	if a.b.Group(id).Kind() == "share" {
+		return moved, a.alterShare(r, id, asked.Topic, moved.Moved)
+	}
 	req := kmsg.NewPtrOffsetCommitRequest()
 	req.Group, req.Generation = id, -1
 	t := kmsg.NewOffsetCommitRequestTopic()
@@ -194,4 +229,45 @@ func resetOffsets(a *API, r *http.Request) (any, error) {
 		}
 	}
 	return moved, nil
+}
+
+// positions is where a group of any kind is in a topic, by partition.
+func (a *API) positions(id, topic string) map[int32]int64 {
+	at := a.b.Committed(id)[topic]
+	for p, of := range a.b.Group(id).Shares(topic) {
+		if at == nil {
+			at = make(map[int32]int64)
+		}
+		if of.Start >= 0 {
+			at[p] = of.Start
+		}
+	}
+	return at
+}
+
+// alterShare sets where a share group goes on.
+func (a *API) alterShare(r *http.Request, id, topic string, moved []OffsetMoved) error {
+	req := kmsg.NewPtrAlterShareGroupOffsetsRequest()
+	req.GroupID = id
+	t := kmsg.NewAlterShareGroupOffsetsRequestTopic()
+	t.Topic = topic
+	for _, m := range moved {
+		p := kmsg.NewAlterShareGroupOffsetsRequestTopicPartition()
+		p.Partition, p.StartOffset = m.Partition, m.After
+		t.Partitions = append(t.Partitions, p)
+	}
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(r.Context(), a.b)
+	if err != nil {
+		return err
+	}
+	if err := kafka(resp.ErrorCode, resp.ErrorMessage); err != nil {
+		return err
+	}
+	for _, p := range resp.Topics[0].Partitions {
+		if err := kafka(p.ErrorCode, p.ErrorMessage); err != nil {
+			return err
+		}
+	}
+	return nil
 }

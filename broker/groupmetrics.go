@@ -23,7 +23,7 @@ var (
 	descGroups     = desc("groups", "Groups, by kind and state.", "kind", "state")
 	descMembers    = desc("group_members", "Members of groups, by kind.", "kind")
 	descRebalances = desc("group_rebalances_total", "Rebalances: generations and epochs that groups began, by kind.", "kind")
-	descLag        = desc("group_lag", "Offsets that a group has yet to commit, by partition that it has committed.", "group", "topic", "partition")
+	descLag        = desc("group_lag", "Offsets that a group has yet to commit, by partition that it has committed; records that a share group is not done with, by partition that it has begun.", "group", "topic", "partition")
 	descLagLeftOut = desc("group_lag_left_out", "Partitions whose lag is not told because there are too many.")
 )
 
@@ -42,11 +42,11 @@ func (r *rebalances) count(gs *groupState) {
 	gs.epoch = epoch
 }
 
-// committedPartition is one partition that a group has committed.
-type committedPartition struct {
+// lagging is how far a group is behind on one partition.
+type lagging struct {
 	topic     string
 	partition int32
-	offset    int64
+	lag       int64
 }
 
 func (s *groups) collect(ch chan<- prometheus.Metric) {
@@ -57,20 +57,21 @@ func (s *groups) collect(ch chan<- prometheus.Metric) {
 	ids := s.all()
 	slices.Sort(ids)
 	for _, id := range ids {
-		var committed []committedPartition
+		var behind []lagging
+		shared := false
 		s.peek(id, func(g *group.Group) {
 			groups[kindAndState{g.Kind(), string(g.State())}]++
 			members[g.Kind()] += g.Members()
-			for _, topic := range g.Offsets().Topics() {
-				for _, p := range g.Offsets().Partitions(topic) {
-					committed = append(committed, committedPartition{topic, p.Partition, p.Offset})
-				}
-			}
+			shared = g.IsShare()
+			behind = s.behind(g)
 		})
-		n := min(left, len(committed))
-		left, out = left-n, out+len(committed)-n
-		for _, c := range committed[:n] {
-			s.collectLag(ch, id, c)
+		if shared {
+			behind = s.b.Group(id).behind()
+		}
+		n := min(left, len(behind))
+		left, out = left-n, out+len(behind)-n
+		for _, l := range behind[:n] {
+			ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, float64(l.lag), id, l.topic, strconv.Itoa(int(l.partition)))
 		}
 	}
 	for i, kind := range groupKinds {
@@ -84,12 +85,31 @@ func (s *groups) collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descLagLeftOut, prometheus.GaugeValue, float64(out))
 }
 
-// collectLag tells how far a group is behind on a partition that still exists.
-func (s *groups) collectLag(ch chan<- prometheus.Metric, id string, c committedPartition) {
-	t := s.b.image.Load().topic(c.topic)
-	if t == nil || int(c.partition) >= len(t.partitions) {
-		return
+// behind is how far a group is behind on the partitions that it has committed
+// and that still exist.
+func (s *groups) behind(g *group.Group) (all []lagging) {
+	m := s.b.image.Load()
+	for _, name := range g.Offsets().Topics() {
+		t := m.topic(name)
+		if t == nil {
+			continue
+		}
+		for _, p := range g.Offsets().Partitions(name) {
+			if log := t.partition(p.Partition); log != nil {
+				all = append(all, lagging{name, p.Partition, max(0, log.highWatermark.Load()-p.Offset)})
+			}
+		}
 	}
-	lag := max(0, t.partitions[c.partition].highWatermark.Load()-c.offset)
-	ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, float64(lag), id, c.topic, strconv.Itoa(int(c.partition)))
+	return all
+}
+
+// behind is how far a share group is behind.
+func (g Group) behind() (all []lagging) {
+	for _, topic := range g.ShareTopics() {
+		at := g.Shares(topic)
+		for _, p := range slices.Sorted(maps.Keys(at)) {
+			all = append(all, lagging{topic, p, at[p].Lag})
+		}
+	}
+	return all
 }

@@ -39,6 +39,14 @@ type Member struct {
 	Partitions map[string][]int32 // assigned to it, by topic; nil while a rebalance runs
 }
 
+// Kind is the group's kind as Kafka's tools print it: classic, consumer, share or
+// streams.
+func (g Group) Kind() string {
+	kind := group.KindClassic
+	g.b.groups.peek(g.id, func(c *group.Group) { kind = c.Kind() })
+	return kind
+}
+
 // State is the group's state as Kafka's tools print it: Empty,
 // PreparingRebalance, CompletingRebalance, Stable, or Dead where there is no
 // such group.
@@ -54,10 +62,11 @@ func (g Group) State() string {
 func (g Group) Members() []Member {
 	var classic kmsg.DescribeGroupsResponseGroup
 	var consumer kmsg.ConsumerGroupDescribeResponseGroup
+	var shared kmsg.ShareGroupDescribeResponseGroup
 	var streams kmsg.StreamsGroupDescribeResponseGroup
 	topics := g.b.lookupTopic()
 	g.b.groups.peek(g.id, func(c *group.Group) {
-		classic, consumer, streams = c.Describe(6), c.DescribeConsumer(topics), c.DescribeStreams(g.id, false)
+		classic, consumer, shared, streams = c.Describe(6), c.DescribeConsumer(topics), c.DescribeShare(topics), c.DescribeStreams(g.id, false)
 	})
 	members := make([]Member, 0, len(classic.Members)+len(consumer.Members)) // one of them has none
 	for _, m := range classic.Members {
@@ -73,6 +82,13 @@ func (g Group) Members() []Member {
 	}
 	for _, m := range consumer.Members {
 		as := Member{ID: m.MemberID, InstanceID: stringOrNone(m.InstanceID), ClientID: m.ClientID, Host: m.ClientHost, Partitions: make(map[string][]int32)}
+		for _, t := range m.Assignment.TopicPartitions {
+			as.Partitions[t.Topic] = t.Partitions
+		}
+		members = append(members, as)
+	}
+	for _, m := range shared.Members {
+		as := Member{ID: m.MemberID, ClientID: m.ClientID, Host: m.ClientHost, Partitions: make(map[string][]int32)}
 		for _, t := range m.Assignment.TopicPartitions {
 			as.Partitions[t.Topic] = t.Partitions
 		}
@@ -135,8 +151,14 @@ func (b *Broker) Committed(group string) map[string]map[int32]int64 {
 
 // Lag is the number of offsets of a topic that the group has yet to commit,
 // over all partitions. Where it has committed nothing, all that the partition
-// has counts.
+// has counts. Of a share group, it is the records that are not done.
 func (g Group) Lag(topic string) (lag int64) {
+	if g.Kind() == group.KindShare {
+		for _, at := range g.Shares(topic) {
+			lag += at.Lag
+		}
+		return lag
+	}
 	committed := g.Committed()[topic]
 	for i, p := range g.b.Topic(topic).partitions() {
 		from, ok := committed[int32(i)]

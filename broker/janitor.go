@@ -173,6 +173,14 @@ func (j *janitor) dueAfterAppend(p *partition, cfg *storage.Config, now int64) i
 	return due
 }
 
+// restored looks at p, which has got all its records at once. Those that are too
+// old may be read for a while, as when they were appended.
+func (j *janitor) restored(p *partition) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	j.at(p, j.dueAfterAppend(p, &p.settings.Load().log, j.b.nowMs()))
+}
+
 // configured looks again at p, whose configs have changed.
 func (j *janitor) configured(p *partition) {
 	p.mu.Lock()

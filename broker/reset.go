@@ -103,7 +103,8 @@ func (s *transactions) reset() {
 }
 
 // Snapshot is the state of a broker at one moment: its topics with their
-// records and configs, its own configs, and the groups' committed offsets. It
+// records and configs, its own configs, the groups' committed offsets, and how far
+// share groups are. It
 // never changes and can be restored any number of times. It shares the records'
 // memory with the broker, and keeps them alive.
 type Snapshot struct {
@@ -112,6 +113,7 @@ type Snapshot struct {
 	others map[string]map[string]string // controller.configs
 	topics []topicSnapshot
 	groups map[string][]kmsg.OffsetCommitRequestTopic
+	shares map[string]shareSnapshot // by the ids of share groups
 }
 
 type topicSnapshot struct {
@@ -133,12 +135,12 @@ var ErrOpenTransaction = errors.New("a transaction is open: commit or abort it b
 
 // Snapshot takes the broker's state, to be brought back by Restore. It costs a
 // few pointers per partition and megabyte, and copies no record. What is under
-// way is not part of it: members of groups, faults, and producers' transactional
+// way is not part of it: members of groups, records on loan to them, faults, and producers' transactional
 // ids. The error is ErrOpenTransaction.
 func (b *Broker) Snapshot() (*Snapshot, error) {
 	b.controller.mu.Lock()
 	defer b.controller.mu.Unlock()
-	s := &Snapshot{config: b.config.Load(), others: maps.Clone(b.controller.configs), groups: make(map[string][]kmsg.OffsetCommitRequestTopic)}
+	s := &Snapshot{config: b.config.Load(), others: maps.Clone(b.controller.configs), groups: make(map[string][]kmsg.OffsetCommitRequestTopic), shares: make(map[string]shareSnapshot)}
 	for _, n := range b.nodes {
 		s.own = append(s.own, n.config.Load())
 	}
@@ -161,7 +163,13 @@ func (b *Broker) Snapshot() (*Snapshot, error) {
 		return nil, ErrOpenTransaction
 	}
 	for _, id := range b.groups.all() {
-		b.groups.peek(id, func(g *group.Group) { s.groups[id] = commits(g.Offsets()) })
+		b.groups.peek(id, func(g *group.Group) {
+			if g.IsShare() {
+				s.shares[id] = shareSnapshot{g.Epoch(), g.Begun(), b.shares.snapshot(id)}
+				return
+			}
+			s.groups[id] = commits(g.Offsets())
+		})
 	}
 	return s, nil
 }
@@ -223,6 +231,14 @@ func (b *Broker) Restore(s *Snapshot) {
 		}
 		b.commitAs(id, topics)
 	}
+	for id, of := range s.shares {
+		b.internalTopic(groupMetadataTopic)
+		b.internalTopic(shareStateTopic)
+		b.groups.with(id, func(g *group.Group, now time.Time) group.Effects {
+			b.shares.restore(of.states)
+			return g.RestoreShare(now, of.epoch, of.begun)
+		})
+	}
 }
 
 // rehouse is a partition's leadership when all brokers run: its replicas are in
@@ -256,7 +272,7 @@ func (b *Broker) restored(s *topicSnapshot) *topic {
 		}
 		p.highWatermark.Store(p.log.EndOffset()) // all replicas are in sync
 		t.partitions[i] = p
-		b.janitor.configured(p)
+		b.janitor.restored(p)
 	}
 	return &t
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -96,6 +97,24 @@ func TestASnapshotIsRestoredAsOftenAsWanted(t *testing.T) {
 	// The idempotent producer goes on where the snapshot has it.
 	if err := client.ProduceSync(t.Context(), kgo.StringRecord("4")).FirstErr(); err != nil || b.Topic("orders").Len() != 4 {
 		t.Errorf("after Restore: %v, %d records", err, b.Topic("orders").Len())
+	}
+}
+
+func TestRestoredRecordsMayBeOld(t *testing.T) {
+	v := NewVirtualClock(time.Unix(1_700_000_000, 0))
+	b := Start(t, WithMemoryNetwork(), WithClock(v), WithTopic("t", 1, nil))
+	if err := b.Produce("t", Record{Timestamp: time.Unix(1_000_000_000, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Advance(time.Hour) // they are gone where they were
+	b.Restore(s)
+	v.Advance(time.Minute)
+	if n := b.Topic("t").Len(); n != 1 {
+		t.Errorf("%d records are there, want the old one", n)
 	}
 }
 

@@ -128,17 +128,19 @@ type BegunTopic struct {
 }
 
 // RestoreShare makes a group id that does not exist a share group without
-// members, some of whose partitions have a state already.
-func (g *Group) RestoreShare(now time.Time, topics []BegunTopic) Effects {
+// members at an epoch, some of whose partitions have a state already.
+func (g *Group) RestoreShare(now time.Time, epoch int32, topics []BegunTopic) Effects {
 	s, refused := g.share(now, true, "")
 	if refused != nil {
 		return g.look(now)
 	}
+	s.epoch, s.assignmentEpoch = epoch, epoch
 	for _, t := range topics {
 		for _, p := range t.Partitions {
 			s.begin(Topic{Name: t.Name, ID: t.ID}, p)
 		}
 	}
+	s.storeEpoch()
 	s.storeBegun()
 	g.kind = s
 	return s.effects()

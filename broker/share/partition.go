@@ -97,6 +97,9 @@ func (p *Partition) Start() int64 { return p.start }
 // Start where nothing is in flight.
 func (p *Partition) End() int64 { return p.end }
 
+// Complete returns how many records from Start on are done.
+func (p *Partition) Complete() int32 { return p.complete }
+
 // Each goes over the records in flight in runs of equal states; member is who
 // has them.
 func (p *Partition) Each(f func(r StateBatch, member string)) {

@@ -27,6 +27,19 @@ const (
 	Archived     RecordState = 4 // given up: rejected, delivered too often, or gone
 )
 
+// String is the state's name.
+func (s RecordState) String() string {
+	switch s {
+	case Acquired:
+		return "Acquired"
+	case Acknowledged:
+		return "Acknowledged"
+	case Archived:
+		return "Archived"
+	}
+	return "Available"
+}
+
 func (s RecordState) terminal() bool { return s == Acknowledged || s == Archived }
 
 // AckType is what a member says of a record

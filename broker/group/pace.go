@@ -1,0 +1,32 @@
+package group
+
+import "time"
+
+// This file owns how long members are told to wait between heartbeats. By them
+// alone they learn what became of the group: which partitions to give up, and
+// which they may have.
+
+// shortestInterval is the least time between a member's heartbeats, and
+// perMember what each member of a group adds to that: no group is to be asked
+// more than a thousand times a second.
+const (
+	shortestInterval = 100 * time.Millisecond
+	perMember        = time.Millisecond
+)
+
+// pace is how often the members of a group are to ask.
+type pace struct {
+	changed time.Time // when the group's newest epoch began
+}
+
+// interval is how long a member is to wait. Changes come in bursts: where there
+// was one lately the next may be near. So members wait an eighth of the time
+// that the group has been quiet, and at most what its configs say; those that
+// wait for partitions of others, as short as can be.
+func (p *pace) interval(now time.Time, members int, waits bool, configured time.Duration) int32 {
+	d := max(shortestInterval, time.Duration(members)*perMember)
+	if quiet := now.Sub(p.changed) / 8; !waits {
+		d = max(d, quiet)
+	}
+	return int32(min(d, configured).Milliseconds())
+}
