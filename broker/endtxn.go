@@ -28,26 +28,59 @@ func (b *Broker) handleEndTxn(r *request, req *kmsg.EndTxnRequest) (kmsg.Respons
 func (b *Broker) handleWriteTxnMarkers(r *request, req *kmsg.WriteTxnMarkersRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.WriteTxnMarkersResponse)
 	m := b.image.Load()
+	tell := newMarkersTold(resp)
 	for i := range req.Markers {
 		asked := &req.Markers[i]
 		by := txn.Producer{ID: asked.ProducerID, Epoch: asked.ProducerEpoch}
 		mark := newMarker(asked.Committed, by, asked.CoordinatorEpoch, asked.TransactionVersion >= int8(txn.V2), b.nowMs())
-		done := kmsg.NewWriteTxnMarkersResponseMarker()
-		done.ProducerID = asked.ProducerID
+		written := make(map[txn.Partition]struct{})
 		for j := range asked.Topics {
 			t := m.topic(asked.Topics[j].Topic)
-			topic := kmsg.NewWriteTxnMarkersResponseMarkerTopic()
-			topic.Topic = asked.Topics[j].Topic
 			for _, index := range asked.Topics[j].Partitions {
-				p := kmsg.NewWriteTxnMarkersResponseMarkerTopicPartition()
-				p.Partition, p.ErrorCode = index, b.writeMarker(r, t.partition(index), mark)
-				topic.Partitions = append(topic.Partitions, p)
+				at := txn.Partition{Topic: asked.Topics[j].Topic, Index: index}
+				if _, twice := written[at]; twice {
+					continue
+				}
+				written[at] = struct{}{}
+				tell.add(asked.ProducerID, at, b.writeMarker(r, t.partition(index), mark))
 			}
-			done.Topics = append(done.Topics, topic)
 		}
-		resp.Markers = append(resp.Markers, done)
 	}
 	return resp, nil
+}
+
+// markersTold fills the answer to WriteTxnMarkers: one entry for each producer
+// and topic of which there is something to tell.
+type markersTold struct {
+	resp    *kmsg.WriteTxnMarkersResponse
+	markers map[int64]int
+	topics  map[producerTopic]int
+}
+
+type producerTopic struct {
+	producerID int64
+	topic      string
+}
+
+func newMarkersTold(resp *kmsg.WriteTxnMarkersResponse) *markersTold {
+	return &markersTold{resp: resp, markers: make(map[int64]int), topics: make(map[producerTopic]int)}
+}
+
+func (m *markersTold) add(producerID int64, at txn.Partition, code int16) {
+	i, known := m.markers[producerID]
+	if !known {
+		i = len(m.resp.Markers)
+		m.markers[producerID] = i
+		m.resp.Markers = append(m.resp.Markers, kmsg.WriteTxnMarkersResponseMarker{ProducerID: producerID})
+	}
+	topics := &m.resp.Markers[i].Topics
+	j, known := m.topics[producerTopic{producerID, at.Topic}]
+	if !known {
+		j = len(*topics)
+		m.topics[producerTopic{producerID, at.Topic}] = j
+		*topics = append(*topics, kmsg.WriteTxnMarkersResponseMarkerTopic{Topic: at.Topic})
+	}
+	(*topics)[j].Partitions = append((*topics)[j].Partitions, kmsg.WriteTxnMarkersResponseMarkerTopicPartition{Partition: at.Index, ErrorCode: code})
 }
 
 // writeMarker writes one marker that a client sent, and returns an error code.

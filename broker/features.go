@@ -139,6 +139,8 @@ func refuseLevel(n *node, levels featureLevels, name string, level int16, way in
 		return invalid("The controller does not support the given upgrade type.")
 	case level < 0:
 		return invalid("A feature version cannot be less than 0.")
+	case known.Name == "" && level == 0:
+		return invalid("Feature %s not found.", name)
 	case known.Name == "":
 		return invalid("Local controller %d does not support this feature.", n.id)
 	case level < known.Min || level > known.Max:

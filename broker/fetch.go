@@ -508,7 +508,8 @@ func (f *fetch) told(r *fetchResult) kmsg.FetchResponseTopicPartition {
 	p.Partition = r.item.index
 	p.ErrorCode = r.code
 	p.HighWatermark, p.LastStableOffset, p.LogStartOffset = r.highWatermark, r.lastStable, r.logStart
-	if f.req.IsolationLevel == readCommitted || r.on == nil {
+	read := r.code == 0 && !r.diverging && r.preferred < 0
+	if f.req.IsolationLevel == readCommitted && read || r.on == nil {
 		p.AbortedTransactions = f.aborted(r)
 	}
 	p.PreferredReadReplica = r.preferred

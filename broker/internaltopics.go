@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -74,5 +75,8 @@ func (t *topic) partitionOf(key string) *partition {
 		}
 		h = 31*h + int32(r)
 	}
-	return t.partitions[int(h&0x7fffffff)%len(t.partitions)]
+	if h == math.MinInt32 {
+		h = 0
+	}
+	return t.partitions[int(max(h, -h))%len(t.partitions)]
 }

@@ -99,13 +99,21 @@ var errNotLeader = &apiError{code: kerr.NotLeaderForPartition.Code, message: ker
 // append adds one checked batch to p's log, makes it readable and wakes who
 // waits for it. now is in ms. Records of a transaction may open it on p.
 func (b *Broker) append(p *partition, batch record.Batch, now int64) (appended, *apiError) {
-	return b.appendTo(p, batch, now, false, nil)
+	return b.appendTo(p, batch, now, checked, nil)
 }
 
-// appendTo is append, which fails with errNotInTransaction if mustBeOpen says
-// that the batch's transaction must be open already, and with errNotLeader if at
-// names a broker that does not lead.
-func (b *Broker) appendTo(p *partition, batch record.Batch, now int64, mustBeOpen bool, at *node) (appended, *apiError) {
+// opening says what a batch of a transaction may open.
+type opening uint8
+
+const (
+	checked       opening = iota // anything: the coordinator has been asked, or need not be
+	openOnly                     // nothing: its transaction is open already, or errNotInTransaction
+	opensFromZero                // a transaction, by a record with sequence number 0 of a producer without batches (KIP-890)
+)
+
+// appendTo is append, which fails with errNotLeader if at names a broker that
+// does not lead.
+func (b *Broker) appendTo(p *partition, batch record.Batch, now int64, may opening, at *node) (appended, *apiError) {
 	var expireAfter int64
 	if batch.HasProducer() {
 		expireAfter = b.producerExpiry()
@@ -115,7 +123,7 @@ func (b *Broker) appendTo(p *partition, batch record.Batch, now int64, mustBeOpe
 		p.mu.Unlock()
 		return appended{}, errNotLeader
 	}
-	a, err := p.append(batch, now, expireAfter, mustBeOpen)
+	a, err := p.append(batch, now, expireAfter, may)
 	if err != nil || a.duplicate {
 		p.mu.Unlock()
 		return a, err
@@ -130,15 +138,18 @@ func (b *Broker) appendTo(p *partition, batch record.Batch, now int64, mustBeOpe
 }
 
 // append needs mu. expireAfter is for producers, in ms.
-func (p *partition) append(batch record.Batch, now, expireAfter int64, mustBeOpen bool) (appended, *apiError) {
+func (p *partition) append(batch record.Batch, now, expireAfter int64, may opening) (appended, *apiError) {
 	if p.deleted {
 		return appended{}, errUnknownTopicOrPartition
 	}
 	producer := batch.HasProducer()
 	if producer {
 		known := p.producers.get(batch.ProducerID(), now, expireAfter)
-		if mustBeOpen && batch.Attributes().Transactional() && !known.inTransaction(batch.ProducerEpoch()) {
+		if may == openOnly && batch.Attributes().Transactional() && !known.inTransaction(batch.ProducerEpoch()) {
 			return appended{}, errNotInTransaction
+		}
+		if first := batch.BaseSequence(); may == opensFromZero && first != 0 && (known == nil || known.newest() == nil) {
+			return appended{}, fail(kerr.OutOfOrderSequenceNumber, "Invalid sequence number for producer %d: %d (incoming seq. number), expected 0", batch.ProducerID(), first)
 		}
 		same, err := known.check(batch)
 		if err != nil {

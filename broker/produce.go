@@ -182,7 +182,7 @@ func (b *Broker) produce(r *request, req *kmsg.ProduceRequest, t *topic, records
 	case len(batch) > s.log.SegmentBytes:
 		return 0, refusedTooLarge
 	}
-	a, err := b.appendTo(p, batch, now, batch.Attributes().Transactional(), r.node)
+	a, err := b.appendTo(p, batch, now, openOnly, r.node)
 	if err == errNotInTransaction {
 		if a, err, rej = b.produceInTransaction(r, req, p, batch, now); rej != nil {
 			return 0, rej
@@ -209,16 +209,16 @@ const notAdded = "Partition was not added to the transaction" // behaviour 215
 // p, if the transaction's coordinator agrees (KIP-890): up to v11 the producer
 // has told it before, from v12 on the partition is added now.
 func (b *Broker) produceInTransaction(r *request, req *kmsg.ProduceRequest, p *partition, batch record.Batch, now int64) (a appended, err *apiError, rej *record.Rejection) {
-	v := txn.V1
+	v, may := txn.V1, checked
 	if req.Version >= 12 {
-		v = txn.V2
+		v, may = txn.V2, opensFromZero
 	} else if !b.config.Load().Bool("transaction.partition.verification.enable") {
-		a, err = b.appendTo(p, batch, now, false, r.node)
+		a, err = b.appendTo(p, batch, now, checked, r.node)
 		return a, err, nil
 	}
 	by := txn.Producer{ID: batch.ProducerID(), Epoch: batch.ProducerEpoch()}
 	refused := b.transactions.within(*req.TransactionID, by, v, txn.Partition{Topic: p.topicName, Index: p.index}, func() {
-		a, err = b.appendTo(p, batch, now, false, r.node)
+		a, err = b.appendTo(p, batch, now, may, r.node)
 	})
 	switch {
 	case refused == nil:

@@ -18,6 +18,9 @@ func (b *Broker) handleAlterPartitionReassignments(r *request, req *kmsg.AlterPa
 	resp := req.ResponseKind().(*kmsg.AlterPartitionAssignmentsResponse)
 	mayResize := req.Version == 0 || req.AllowReplicationFactorChange
 	resp.AllowReplicationFactorChange = mayResize
+	if len(req.Topics) == 0 {
+		resp.ErrorMessage = new("") // as in Apache Kafka, which else gives null
+	}
 	b.control(func() { b.reassignAll(req, resp, mayResize) })
 	return resp, nil
 }

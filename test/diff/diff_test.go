@@ -34,7 +34,7 @@ const kfakeDiffers = "testdata/kfake-differs.txt"
 
 // scripts are all there are. A case is added in the table of its subject.
 func scripts() []script {
-	return slices.Concat(wireScripts, clusterScripts, produceScripts, fetchScripts, topicScripts, configScripts, groupScripts, consumerGroupScripts, streamsGroupScripts, shareGroupScripts)
+	return slices.Concat(wireScripts, clusterScripts, produceScripts, fetchScripts, topicScripts, configScripts, groupScripts, consumerGroupScripts, streamsGroupScripts, shareGroupScripts, transactionScripts, transactionsSeenScripts, adminScripts, quotaScripts)
 }
 
 func startKfake(t *testing.T) *target {

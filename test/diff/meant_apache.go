@@ -51,6 +51,16 @@ var apacheTable = []meant{
 
 	{script: "share fetch", step: "an unknown topic", path: "*", why: "ShareFetch that begins a session with an unknown topic id"},
 
+	{script: "add partitions to transactions", step: "no transactions", path: answered, ref: "no answer", sub: "yes", why: "AddPartitionsToTxn v4+ without transactions"},
+	{script: "add partitions to transactions", step: "a transaction twice", path: "Transactions[$txn again 1].Topics[$t].Partitions*", why: "AddPartitionsToTxn v4+ that names a transaction twice"},
+	{script: "write transaction markers", step: "a partition twice", path: answered, ref: "no answer", sub: "yes", why: lostMarkers},
+	{script: "write transaction markers", step: "two markers, one to an unknown topic", path: answered, ref: "no answer", sub: "yes", why: lostMarkers},
+	{script: "commit offsets in a transaction", step: "an empty transactional id", path: "Topics[$t].Partitions[0].ErrorCode", ref: "0", sub: "42 INVALID_REQUEST", why: othersID},
+	{script: "commit offsets in a transaction", step: "an unknown transactional id", path: "Topics[$t].Partitions[0].ErrorCode", ref: "0", sub: "49 *", why: othersID},
+	{script: "fetch transactions", path: "Topics[$t].Partitions[0].AbortedTransactions[<ProducerID of \"other producer\">]", ref: there, sub: absent, why: "Fetch that reads what is committed"},
+
+	{script: "alter client quotas", step: "value NaN", path: "Entries[*].Error*", ref: "", sub: "", why: "AlterClientQuotas with the value NaN"},
+
 	{script: "frames", step: "a TLS hello", path: answered, ref: "closed", sub: errStrange.Error(), why: "HTTP and TLS on the Kafka port"},
 }
 
@@ -59,5 +69,7 @@ const (
 	newVersions     = "newer versions"
 	autoCreation    = "topics made on first use"
 	streamsDefaults = "`group.streams.initial.rebalance.delay.ms`, `group.streams.assignment.interval.ms`"
+	lostMarkers     = "WriteTxnMarkers with a partition twice, or with one of several markers that writes nothing"
+	othersID        = "TxnOffsetCommit with a transactional id that is not the producer's, which has offsets pending"
 	ownSettings     = "settings of a broker with disks and controllers"
 )

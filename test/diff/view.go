@@ -95,6 +95,9 @@ func (v *view) field(path, kind, name string, f reflect.Value, mine []string) {
 		for i := range f.Len() {
 			values = append(values, v.value(path, name, f.Index(i)))
 		}
+		if _, free := unordered[kind]; free {
+			slices.Sort(values)
+		}
 		v.add(path, "["+strings.Join(values, " ")+"]")
 	default:
 		v.add(path, v.value(path, name, f))
@@ -104,7 +107,7 @@ func (v *view) field(path, kind, name string, f reflect.Value, mine []string) {
 // list walks a list of structs. Elements are known by what identifies them,
 // so that one that is missing does not shift the others.
 func (v *view) list(path, kind string, f reflect.Value, mine bool) {
-	if f.IsNil() {
+	if f.IsNil() && !mine {
 		v.add(path, "null")
 		return
 	}
@@ -134,9 +137,18 @@ func (v *view) list(path, kind string, f reflect.Value, mine bool) {
 
 // identities are the fields that tell the elements of a list apart, most
 // telling first.
-var identities = []string{"Topic", "Group", "ResourceName", "Name", "Key", "ApiKey", "Partition", "NodeID", "InstanceID", "TopicID", "MemberID"}
+var identities = []string{"TransactionalID", "Topic", "Group", "ResourceName", "Name", "Key", "ApiKey", "Partition", "NodeID", "InstanceID", "TopicID", "MemberID", "ProducerID", "User", "ReplicaID"}
 
 func (v *view) identity(e reflect.Value) string {
+	if of := e.FieldByName("Entity"); of.IsValid() { // of a quota
+		var parts []string
+		for i := range of.Len() {
+			part := of.Index(i)
+			parts = append(parts, part.FieldByName("Type").String()+"="+v.value("", "Name", part.FieldByName("Name")))
+		}
+		slices.Sort(parts)
+		return strings.Join(parts, ",")
+	}
 	for _, name := range identities {
 		f := e.FieldByName(name)
 		if !f.IsValid() {
@@ -218,8 +230,9 @@ func (v *view) id(path, value string) string {
 }
 
 var (
-	uuids  = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
-	millis = regexp.MustCompile(`\b1[0-9]{12}\b|-92233[0-9]{14}\b`)
+	uuids       = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
+	directories = regexp.MustCompile(`directoryId=[0-9A-Za-z_-]{22}`)
+	millis      = regexp.MustCompile(`\b1[0-9]{12}\b|-92233[0-9]{14}\b`)
 )
 
 func (v *view) text(path, s string) string {
@@ -231,12 +244,18 @@ func (v *view) text(path, s string) string {
 		s = strings.ReplaceAll(s, name, v.names[name])
 	}
 	s = uuids.ReplaceAllStringFunc(s, func(id string) string { return v.id(path, id) })
+	s = directories.ReplaceAllStringFunc(s, func(d string) string {
+		if strings.HasPrefix(d, "directoryId=AAAAAAAAAAAAAAAAAAAA") {
+			return d // a script's
+		}
+		return "directoryId=<an id>"
+	})
 	return millis.ReplaceAllString(s, "<ms>")
 }
 
 // nodes are the fields that hold a node's id.
 var nodes = map[string]bool{
-	"NodeID": true, "Leader": true, "LeaderID": true, "ControllerID": true,
+	"NodeID": true, "ReplicaID": true, "Leader": true, "LeaderID": true, "ControllerID": true,
 	"Replicas": true, "ISR": true, "OfflineReplicas": true,
 }
 
@@ -260,7 +279,12 @@ func (v *view) value(path, name string, f reflect.Value) string {
 		}
 		return strconv.Quote(v.text(path, string(f.Bytes())))
 	case reflect.String:
+		if name == "Dir" && f.String() != "" {
+			return v.id(path, f.String())
+		}
 		return strconv.Quote(v.text(path, f.String()))
+	case reflect.Uint16: // only ports are
+		return "some port"
 	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return v.number(path, name, f.Int())
 	}
@@ -275,6 +299,10 @@ func (v *view) number(path, name string, n int64) string {
 		return "$node"
 	case name == "FinalizedFeaturesEpoch" && n >= 0:
 		return "some epoch" // an offset in the log of metadata
+	case strings.HasPrefix(path, "Topics[__cluster_metadata]") && (strings.HasSuffix(name, "Offset") || name == "HighWatermark") && n > 0:
+		return "some offset"
+	case (name == "TotalBytes" || name == "UsableBytes") && n > 0:
+		return "some bytes"
 	case name == "Port" && n == int64(v.target.port):
 		return "$port"
 	case (name == "SessionID" && n != 0) || (name == "ProducerID" && n >= 0):
