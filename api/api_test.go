@@ -334,6 +334,40 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 		t.Errorf("the share group is %v", g)
 	}
 
+	// Transactions.
+	c.call("GET", "/clients/wait?client_id=worker", "", 200)
+	bank := c.client(kgo.TransactionalID("bank"), kgo.DefaultProduceTopic("orders"))
+	if err := bank.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := bank.ProduceSync(t.Context(), kgo.StringRecord("open")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if x := c.call("GET", "/transactions/bank/wait?state=Ongoing", "", 200); x["started"] == "" || len(x["partitions"].(map[string]any)["orders"].([]any)) != 1 {
+		t.Errorf("the open transaction is %v", x)
+	}
+	for query, want := range map[string]int{"": 5, "?isolation=read_committed": 4} {
+		if got := c.call("GET", "/topics/orders/records"+query, "", 200)["records"].([]any); len(got) != want {
+			t.Errorf("with an open transaction, %q reads %d records, want %d", query, len(got), want)
+		}
+	}
+	if err := bank.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range c.call("GET", "/topics/orders", "", 200)["detail"].([]any) {
+		if p := p.(map[string]any); p["last_stable_offset"] != p["high_watermark"] {
+			t.Errorf("after the transaction the partition is %v", p)
+		}
+	}
+	if list := c.call("GET", "/transactions?open=true", "", 200)["transactions"].([]any); len(list) != 0 {
+		t.Errorf("open are %v", list)
+	}
+	if x := c.call("GET", "/transactions/bank", "", 200); x["state"] != "CompleteAbort" {
+		t.Errorf("the aborted transaction is %v", x)
+	}
+	c.call("GET", "/transactions/nope", "", 404)
+	c.call("GET", "/transactions/bank/wait", "", 400)
+
 	// Faults.
 	c.call("POST", "/faults", `{"kind":"delay","api":"Metadata","wait":"1ms","always":true,"optional":true}`, 201)
 	c.call("GET", "/faults", "", 200)
@@ -403,7 +437,7 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 	c.validate(resp, "POST", "/fixture", "application/jsonl", string(fixture), answer)
 	c.note("POST", "/fixture")
 	c.call("POST", "/snapshots/full/restore", "", 200)
-	if got := c.b.Topic("orders").Len(); got != 5 {
+	if got := c.b.Topic("orders").Len(); got != 6 {
 		t.Errorf("restored, the topic has %d records", got)
 	}
 	c.call("DELETE", "/snapshots/full", "", 204)

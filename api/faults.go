@@ -20,18 +20,21 @@ import (
 
 // FaultSpec is a fault to put in place. Package fault says what each kind does.
 type FaultSpec struct {
-	Kind      string `json:"kind" enum:"fail,delay,drop,lose-answer,cut-answer,throttle,hold,corrupt" doc:"fail: answer with an error and do nothing. delay: wait before the request is handled. drop: close the connection before it is handled. lose-answer: handle it, then close the connection in place of the answer. cut-answer: send half of the answer. throttle: tell the client to be silent. hold: keep requests until release. corrupt: change a byte of a Fetch's records."`
-	API       string `json:"api,omitempty" doc:"Kafka's name of the API, such as Produce. Of corrupt it is Fetch."`
-	Error     string `json:"error,omitempty" doc:"Of fail: Kafka's name of the error, or its code."`
-	Wait      string `json:"wait,omitempty" doc:"Of delay and throttle: how long, such as 250ms or 1m30s."`
-	Topic     string `json:"topic,omitempty" doc:"Only requests that name the topic, and their part about it."`
-	Partition *int32 `json:"partition,omitempty" doc:"Only this partition."`
-	Group     string `json:"group,omitempty" doc:"Only requests about this group."`
-	ClientID  string `json:"client_id,omitempty" doc:"Only requests with this client id."`
-	Times     int    `json:"times,omitempty" doc:"How many requests it hits; none: one."`
-	Always    bool   `json:"always,omitempty" doc:"It hits all requests until it is removed."`
-	After     int    `json:"after,omitempty" doc:"How many requests it lets pass first."`
-	Optional  bool   `json:"optional,omitempty" doc:"It is no failure of a test if it never happens."`
+	Kind          string `json:"kind" enum:"fail,delay,drop,lose-answer,cut-answer,throttle,hold,corrupt,slow-request,slow-answer" doc:"fail: answer with an error and do nothing. delay: wait before the request is handled. drop: close the connection before it is handled. lose-answer: handle it, then close the connection in place of the answer. cut-answer: send half of the answer. throttle: tell the client to be silent. hold: keep requests until release. corrupt: change a byte of a Fetch's records. slow-request: handle it when it would have come at a rate. slow-answer: send the answer at a rate."`
+	API           string `json:"api,omitempty" doc:"Kafka's name of the API, such as Produce, or any. Of corrupt it is Fetch."`
+	Error         string `json:"error,omitempty" doc:"Of fail: Kafka's name of the error, or its code."`
+	Wait          string `json:"wait,omitempty" doc:"Of delay and throttle: how long, such as 250ms or 1m30s."`
+	Rate          int    `json:"rate,omitempty" doc:"Of slow-request and slow-answer: bytes per second."`
+	Topic         string `json:"topic,omitempty" doc:"Only requests that name the topic, and their part about it."`
+	Partition     *int32 `json:"partition,omitempty" doc:"Only this partition."`
+	Group         string `json:"group,omitempty" doc:"Only requests about this group."`
+	ClientID      string `json:"client_id,omitempty" doc:"Only requests with this client id."`
+	Transactional string `json:"transactional_id,omitempty" doc:"Only requests of this transactional id."`
+	Broker        *int32 `json:"broker,omitempty" doc:"Only requests that this logical broker gets."`
+	Times         int    `json:"times,omitempty" doc:"How many requests it hits; none: one."`
+	Always        bool   `json:"always,omitempty" doc:"It hits all requests until it is removed."`
+	After         int    `json:"after,omitempty" doc:"How many requests it lets pass first."`
+	Optional      bool   `json:"optional,omitempty" doc:"It is no failure of a test if it never happens."`
 }
 
 // Fault is a fault in place.
@@ -79,14 +82,15 @@ func (s *FaultSpec) fault() (fault.Fault, error) {
 	if s.Kind == "corrupt" && s.API == "" {
 		s.API = "Fetch"
 	}
-	key := kmsg.Key(-1)
+	known := plain(s.API) == "any"
+	key := fault.Any
 	for _, api := range protocol.APIs() {
 		if plain(api.Name) == plain(s.API) {
-			key = kmsg.Key(api.Key)
+			key, known = kmsg.Key(api.Key), true
 		}
 	}
-	if key < 0 {
-		return bad(fmt.Sprintf("There is no API %q.", s.API), "Use Kafka's names, such as Produce, Fetch, JoinGroup or OffsetCommit.")
+	if !known {
+		return bad(fmt.Sprintf("There is no API %q.", s.API), "Use Kafka's names, such as Produce, Fetch, JoinGroup or OffsetCommit, or any.")
 	}
 	var wait time.Duration
 	if s.Kind == "delay" || s.Kind == "throttle" {
@@ -94,6 +98,9 @@ func (s *FaultSpec) fault() (fault.Fault, error) {
 		if wait, err = time.ParseDuration(s.Wait); err != nil || wait < 0 {
 			return bad(fmt.Sprintf("wait cannot be %q.", s.Wait), "Write how long, such as 250ms or 1m30s.")
 		}
+	}
+	if slow := strings.HasPrefix(s.Kind, "slow-"); slow && s.Rate <= 0 {
+		return bad("rate is missing.", "Say how many bytes per second, such as 1000.")
 	}
 	switch s.Kind {
 	case "fail":
@@ -122,8 +129,12 @@ func (s *FaultSpec) fault() (fault.Fault, error) {
 			return bad("Only Fetch has records to corrupt.", "Leave api out.")
 		}
 		f = fault.Corrupt()
+	case "slow-request":
+		f = fault.SlowRequest(key, s.Rate)
+	case "slow-answer":
+		f = fault.SlowAnswer(key, s.Rate)
 	default:
-		return bad(fmt.Sprintf("There is no kind of fault %q.", s.Kind), "Use fail, delay, drop, lose-answer, cut-answer, throttle, hold or corrupt.")
+		return bad(fmt.Sprintf("There is no kind of fault %q.", s.Kind), "Use fail, delay, drop, lose-answer, cut-answer, throttle, hold, corrupt, slow-request or slow-answer.")
 	}
 	if s.Topic != "" {
 		f = f.OnTopic(s.Topic)
@@ -134,8 +145,14 @@ func (s *FaultSpec) fault() (fault.Fault, error) {
 	if s.Group != "" {
 		f = f.OnGroup(s.Group)
 	}
+	if s.Transactional != "" {
+		f = f.OnTransaction(s.Transactional)
+	}
 	if s.ClientID != "" {
 		f = f.FromClient(s.ClientID)
+	}
+	if s.Broker != nil {
+		f = f.ToBroker(*s.Broker)
 	}
 	switch {
 	case s.Always:

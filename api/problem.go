@@ -47,6 +47,7 @@ var remedies = map[string]struct {
 	"UNKNOWN_MEMBER_ID":            {http.StatusConflict, "The group has members: stop its consumers first."},
 	"REBALANCE_IN_PROGRESS":        {http.StatusConflict, "The group has members: stop its consumers first."},
 	"GROUP_ID_NOT_FOUND":           {http.StatusNotFound, "GET " + Prefix + "/groups lists the groups."},
+	"TRANSACTIONAL_ID_NOT_FOUND":   {http.StatusNotFound, "GET " + Prefix + "/transactions lists them."},
 	"MESSAGE_TOO_LARGE":            {http.StatusRequestEntityTooLarge, "Send less, or raise the topic's max.message.bytes."},
 	"RECORD_LIST_TOO_LARGE":        {http.StatusRequestEntityTooLarge, "Send less, or raise the topic's segment.bytes."},
 	"INVALID_RECORD":               {http.StatusUnprocessableEntity, "In a compacted topic each record needs a key."},

@@ -39,7 +39,7 @@ func TestAFailureSaysWhatToDo(t *testing.T) {
 		{"DELETE", "/topics/nope", "", 404, `UNKNOWN_TOPIC_OR_PARTITION`},
 		{"GET", "/topics/nope/configs", "", 404, `UNKNOWN_TOPIC_OR_PARTITION`},
 		{"POST", "/topics/orders/partitions", `{"partitions":1}`, 422, `INVALID_PARTITIONS`},
-		{"GET", "/topics/orders/records?form=start", "", 400, `There are partition, from, limit, decode.`},
+		{"GET", "/topics/orders/records?form=start", "", 400, `There are partition, from, limit, decode, isolation.`},
 		{"GET", "/topics/orders/records?from=x", "", 400, `-N for the last N`},
 		{"GET", "/topics/orders/records?limit=-1", "", 400, `from 0 to 10000`},
 		{"GET", "/topics/orders/records?partition=1", "", 400, `from 0 to 0`},
@@ -99,6 +99,8 @@ func TestFaultsAreReadAsTheyAreWritten(t *testing.T) {
 		`{"kind":"throttle","api":"Produce","wait":"250ms"}`:                                                                  `throttle Produce for 250ms`,
 		`{"kind":"hold","api":"JoinGroup","optional":true}`:                                                                   `hold JoinGroup`,
 		`{"kind":"corrupt","topic":"orders"}`:                                                                                 `corrupt the records in Fetch on topic "orders"`,
+		`{"kind":"slow-answer","api":"Fetch","rate":1000,"broker":2}`:                                                         `send the answer to Fetch at 1000 bytes per second to broker 2`,
+		`{"kind":"slow-request","api":"any","rate":1,"transactional_id":"x"}`:                                                 `take any request in at 1 bytes per second on transactional id "x"`,
 	} {
 		if got := c.fault(spec).String(); got != want {
 			t.Errorf("%s is %q, want %q", spec, got, want)

@@ -125,7 +125,11 @@ func readRecords(a *API, r *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		records, next := topic.Read(p, from, int(limit)-len(page.Records))
+		read := topic.Read
+		if r.URL.Query().Get("isolation") == "read_committed" {
+			read = topic.ReadCommitted
+		}
+		records, next := read(p, from, int(limit)-len(page.Records))
 		for _, found := range records {
 			page.Records = append(page.Records, shown(found, r.URL.Query().Get("decode")))
 		}

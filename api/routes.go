@@ -14,6 +14,9 @@ func init() {
 		{method: "GET", path: "/openapi.json", id: "getOpenAPI", tag: "broker", summary: "This document", status: 200, answer: map[string]any{}, handle: getOpenAPI},
 		{method: "GET", path: "/clients", id: "listClients", tag: "broker", summary: "Who is connected", status: 200, answer: ClientList{}, handle: listClients},
 
+		{method: "GET", path: "/clients/wait", id: "waitForClient", tag: "broker", summary: "Wait until a client is connected", status: 200, answer: ClientList{}, handle: waitClient,
+			params: []param{{name: "client_id", kind: "string", doc: "its client id.", required: true}, timeout}},
+
 		{method: "GET", path: "/brokers", id: "listBrokers", tag: "brokers", summary: "The logical brokers", status: 200, answer: BrokerList{}, handle: listBrokers},
 		{method: "POST", path: "/brokers/{id}/stop", id: "stopBroker", tag: "brokers", summary: "Stop a logical broker", status: 200, answer: Broker{}, handle: onBroker(stopBroker)},
 		{method: "POST", path: "/brokers/{id}/start", id: "startBroker", tag: "brokers", summary: "Start a stopped broker again", status: 200, answer: Broker{}, handle: onBroker(startBroker)},
@@ -36,6 +39,7 @@ func init() {
 				{name: "from", kind: "string", doc: "where each partition is begun: start, end, an offset, -N for its last N offsets, or a time in RFC 3339."},
 				{name: "limit", kind: "integer", doc: "how many records at most; 100 if it is not there."},
 				{name: "decode", kind: "string", doc: "auto: JSON, text, or else base64. text: the same without JSON. base64: always that.", values: []string{"auto", "text", "base64"}},
+				{name: "isolation", kind: "string", doc: "read_committed: without records of open and aborted transactions. read_uncommitted, if it is not there: with them.", values: []string{"read_uncommitted", "read_committed"}},
 			}},
 		{method: "POST", path: "/topics/{topic}/records", id: "produce", tag: "records", summary: "Put records in", body: NewRecords{}, status: 201, answer: Stored{}, handle: produce},
 		{method: "GET", path: "/topics/{topic}/wait", id: "waitForRecords", tag: "records", summary: "Wait until a topic has records", status: 200, answer: Topic{}, handle: waitRecords,
@@ -54,6 +58,12 @@ func init() {
 				{name: "offset", kind: "integer", doc: "has committed this offset of the topic, or a later one."},
 				timeout,
 			}},
+
+		{method: "GET", path: "/transactions", id: "listTransactions", tag: "transactions", summary: "All transactional ids", status: 200, answer: TransactionList{}, handle: listTransactions,
+			params: []param{{name: "open", kind: "boolean", doc: "only those with an open transaction.", values: []string{"true", "false"}}}},
+		{method: "GET", path: "/transactions/{id}", id: "getTransaction", tag: "transactions", summary: "A transactional id and its newest transaction", status: 200, answer: Transaction{}, handle: getTransaction},
+		{method: "GET", path: "/transactions/{id}/wait", id: "waitForTransaction", tag: "transactions", summary: "Wait until a transaction is in a state", status: 200, answer: Transaction{}, handle: waitTransaction,
+			params: []param{{name: "state", kind: "string", doc: "such as Ongoing, CompleteCommit or CompleteAbort.", required: true}, timeout}},
 
 		{method: "GET", path: "/faults", id: "listFaults", tag: "faults", summary: "The faults in place", status: 200, answer: FaultList{}, handle: listFaults},
 		{method: "POST", path: "/faults", id: "addFault", tag: "faults", summary: "Put a fault in place", body: FaultSpec{}, status: 201, answer: Fault{}, handle: addFault},
@@ -86,6 +96,6 @@ func init() {
 }
 
 // tags are the groups of operations, in the document's order.
-var tags = []string{"broker", "brokers", "topics", "records", "groups", "faults", "state", "transcript"}
+var tags = []string{"broker", "brokers", "topics", "records", "groups", "transactions", "faults", "state", "transcript"}
 
 func getOpenAPI(*API, *http.Request) (any, error) { return Document(), nil }

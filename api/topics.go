@@ -41,6 +41,7 @@ type Partition struct {
 	ISR           []int32 `json:"isr" doc:"Replicas in sync."`
 	Start         int64   `json:"start" doc:"Offset of the first record."`
 	HighWatermark int64   `json:"high_watermark" doc:"Offset that the next record gets."`
+	LastStable    int64   `json:"last_stable_offset" doc:"Offset below which no transaction is open."`
 }
 
 // NewTopic is a topic to make.
@@ -120,14 +121,14 @@ func getTopic(a *API, r *http.Request) (any, error) {
 		return nil, err
 	}
 	t := Topic{TopicSummary: a.summary(*m.Topic, m.IsInternal), ID: hex.EncodeToString(m.TopicID[:]), Detail: []Partition{}}
-	starts, ends := a.b.Topic(*m.Topic).StartOffsets(), a.b.Topic(*m.Topic).HighWatermarks()
+	starts, stable, ends := a.b.Topic(*m.Topic).StartOffsets(), a.b.Topic(*m.Topic).LastStableOffsets(), a.b.Topic(*m.Topic).HighWatermarks()
 	for _, p := range m.Partitions {
-		if int(p.Partition) >= min(len(starts), len(ends)) {
+		if int(p.Partition) >= min(len(starts), len(stable), len(ends)) {
 			continue // made or deleted between the two looks
 		}
 		t.Detail = append(t.Detail, Partition{
 			Partition: p.Partition, Leader: p.Leader, LeaderEpoch: p.LeaderEpoch, Replicas: append([]int32{}, p.Replicas...), ISR: append([]int32{}, p.ISR...),
-			Start: starts[p.Partition], HighWatermark: ends[p.Partition],
+			Start: starts[p.Partition], HighWatermark: ends[p.Partition], LastStable: stable[p.Partition],
 		})
 	}
 	slices.SortFunc(t.Detail, func(x, y Partition) int { return int(x.Partition - y.Partition) })

@@ -54,7 +54,7 @@ type Broker struct {
 	test          TB          // that Start was called by; else nil
 
 	// What Reset goes back to.
-	seeds   []TopicSpec
+	seeds   []topicSpec
 	started *config.Broker
 	loaded  *Snapshot // with the fixtures; nil: there are none
 	metrics metrics
@@ -212,26 +212,26 @@ func (b *Broker) Bootstrap() string {
 // ClusterID is the cluster's id: 22 characters, new for each broker.
 func (b *Broker) ClusterID() string { return b.clusterID }
 
-// TopicSpec describes a topic to create at start.
-type TopicSpec struct {
-	Name       string
-	Partitions int               // 0: num.partitions
-	Configs    map[string]string // topic configs, Kafka's names
+// topicSpec describes a topic to create.
+type topicSpec struct {
+	name       string
+	partitions int               // 0: num.partitions
+	configs    map[string]string // topic configs, Kafka's names
 }
 
-func (b *Broker) createSeed(t TopicSpec) error {
+func (b *Broker) createSeed(t topicSpec) error {
 	if _, err := b.createTopic(*seedTopic(t)); err != nil {
-		return fmt.Errorf("topic %q: %s", t.Name, strings.TrimSuffix(err.message, "."))
+		return fmt.Errorf("topic %q: %s", t.name, strings.TrimSuffix(err.message, "."))
 	}
 	return nil
 }
 
-func seedTopic(t TopicSpec) *newTopic {
-	partitions := t.Partitions
+func seedTopic(t topicSpec) *newTopic {
+	partitions := t.partitions
 	if partitions == 0 {
 		partitions = -1
 	}
-	return &newTopic{name: t.Name, partitions: int32(partitions), replicas: -1, configs: t.Configs}
+	return &newTopic{name: t.name, partitions: int32(partitions), replicas: -1, configs: t.configs}
 }
 
 // entropy is the seed of brokers that were given none.

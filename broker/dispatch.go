@@ -25,6 +25,8 @@ type request struct {
 	began     time.Time     // zero where time is not measured
 	parked    time.Duration // since then: waiting, not working
 	throttled int64         // in ms
+
+	slow *Injected // that slows the answer down; else nil
 }
 
 // handlerFunc answers one request. A nil answer sends nothing (acks=0). An
@@ -94,6 +96,9 @@ func (c *conn) handle(frame []byte) error {
 	if err != nil || resp == nil {
 		return err
 	}
+	if r.slow != nil {
+		return c.answerSlowly(r.slow, h, flexible, resp)
+	}
 	return c.answer(h, flexible, resp)
 }
 
@@ -124,11 +129,14 @@ func (c *conn) answer(h protocol.Header, flexible bool, resp kmsg.Response) erro
 }
 
 // pause parks the request for d.
-func (r *request) pause(d time.Duration) error {
+func (r *request) pause(d time.Duration) error { return r.pauseUnless(nil, d) }
+
+// pauseUnless parks the request for d, or until released is closed.
+func (r *request) pauseUnless(released <-chan struct{}, d time.Duration) error {
 	due := make(chan struct{})
 	timer := r.broker.clock.AfterFunc(d, func() { close(due) })
 	defer timer.Stop()
-	_, err := r.await(nil, due)
+	_, err := r.await(released, due)
 	return err
 }
 

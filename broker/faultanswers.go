@@ -16,26 +16,71 @@ import (
 
 // matches says whether a fault is about r.
 func (b *Broker) matches(f *fault.Fault, r *request) bool {
-	if f.API.Int16() != r.key || f.ClientID != "" && f.ClientID != r.clientID {
+	if f.API != fault.Any && f.API.Int16() != r.key || f.ClientID != "" && f.ClientID != r.clientID || f.Broker >= 0 && f.Broker != r.node.id {
 		return false
 	}
 	body := reflect.ValueOf(r.body).Elem()
-	if f.Group != "" && !namesGroup(body, f.Group) {
+	if f.Group != "" && !namesGroup(body, f.Group) || f.TransactionalID != "" && !namesTransaction(body, f.TransactionalID) {
 		return false
+	}
+	if f.Topic == "" && f.Partition < 0 {
+		return true
 	}
 	if req, ok := r.body.(*kmsg.FetchRequest); ok && len(b.inSession(f, r.node, req)) > 0 {
 		return true
 	}
-	return b.names(f, body)
+	return b.names(f, kmsg.Key(r.key), body)
 }
 
-// names says whether a request names the fault's topic and partition.
-func (b *Broker) names(f *fault.Fault, v reflect.Value) bool {
-	if f.Topic == "" && f.Partition < 0 {
-		return true
+// topicLists are the fields in which requests list what has a topic's name.
+var topicLists = []string{"Topics", "TopicNames", "Resources"}
+
+// names says whether a request names the fault's topic and partition, at any
+// depth. A list that is absent means all topics, where it may be.
+func (b *Broker) names(f *fault.Fault, api kmsg.Key, v reflect.Value) bool {
+	for i := range v.NumField() {
+		name, list := v.Type().Field(i).Name, v.Field(i)
+		if list.Kind() != reflect.Slice {
+			continue
+		}
+		topics := slices.Contains(topicLists, name)
+		if topics && list.Len() == 0 && list.IsNil() && slices.Contains(nilMeansAll, api) && b.image.Load().topic(f.Topic) != nil {
+			return true
+		}
+		for j := range list.Len() {
+			e := list.Index(j)
+			switch {
+			case topics && (f.Topic == "" || b.topicOf(e) == f.Topic) && b.namesPartition(f, api, e):
+				return true
+			case !topics && e.Kind() == reflect.Struct && b.names(f, api, e):
+				return true
+			}
+		}
 	}
-	matched, _ := b.split(f, v)
-	return matched.IsValid()
+	return false
+}
+
+// nilMeansAll is the APIs that are about all topics where they name none.
+var nilMeansAll = []kmsg.Key{kmsg.Metadata, kmsg.OffsetFetch, kmsg.DescribeTopicPartitions, kmsg.DescribeLogDirs, kmsg.ElectLeaders, kmsg.ListPartitionReassignments, kmsg.DescribeShareGroupOffsets}
+
+// namesPartition says whether a topic's entry in a request is about the fault's
+// partition: it lists it, or lists none.
+func (b *Broker) namesPartition(f *fault.Fault, api kmsg.Key, topic reflect.Value) bool {
+	if f.Partition < 0 || topic.Kind() != reflect.Struct {
+		return f.Partition < 0
+	}
+	list := topic.FieldByName("Partitions")
+	if !list.IsValid() || list.Kind() != reflect.Slice {
+		// Metadata and DescribeTopicPartitions ask for all partitions.
+		asksAll := api == kmsg.Metadata || api == kmsg.DescribeTopicPartitions
+		return asksAll && b.image.Load().topic(b.topicOf(topic)).partition(f.Partition) != nil
+	}
+	for i := range list.Len() {
+		if partitionOfEntry(list.Index(i)) == f.Partition {
+			return true
+		}
+	}
+	return false
 }
 
 // inSession is the fault's error at each partition of the request's fetch
@@ -71,16 +116,32 @@ func (b *Broker) inSession(f *fault.Fault, n *node, req *kmsg.FetchRequest) (top
 
 // namesGroup says whether a request is about a group.
 func namesGroup(v reflect.Value, id string) bool {
-	for _, name := range []string{"Group", "GroupID", "CoordinatorKey"} {
-		if g := v.FieldByName(name); g.IsValid() && g.Kind() == reflect.String && g.String() == id {
-			return true
-		}
+	if kind := v.FieldByName("CoordinatorType"); kind.IsValid() && kind.Int() != int64(groupCoordinator) {
+		return false
 	}
-	for _, name := range []string{"Groups", "CoordinatorKeys", "GroupIDs"} {
+	return has(v, id, "Group", "GroupID", "CoordinatorKey", "Key") || lists(v, id, namesGroup, "Groups", "CoordinatorKeys", "GroupIDs")
+}
+
+// namesTransaction says whether a request is about a transactional id.
+func namesTransaction(v reflect.Value, id string) bool {
+	if kind := v.FieldByName("CoordinatorType"); kind.IsValid() {
+		return kind.Int() == int64(transactionCoordinator) && (has(v, id, "CoordinatorKey") || lists(v, id, namesTransaction, "CoordinatorKeys"))
+	}
+	return has(v, id, "TransactionalID", "TransactionID") || lists(v, id, namesTransaction, "TransactionalIDs", "Transactions")
+}
+
+// has says whether one of the fields is a text.
+func has(v reflect.Value, text string, fields ...string) bool {
+	return slices.ContainsFunc(fields, func(name string) bool { return stringOf(v.FieldByName(name)) == text })
+}
+
+// lists says whether one of the fields is a list with a text, or with a struct
+// of which names is true.
+func lists(v reflect.Value, text string, names func(reflect.Value, string) bool, fields ...string) bool {
+	for _, name := range fields {
 		list := v.FieldByName(name)
 		for i := 0; list.IsValid() && i < list.Len(); i++ {
-			e := list.Index(i)
-			if e.Kind() == reflect.String && e.String() == id || e.Kind() == reflect.Struct && namesGroup(e, id) {
+			if e := list.Index(i); e.Kind() == reflect.String && e.String() == text || e.Kind() == reflect.Struct && names(e, text) {
 				return true
 			}
 		}
@@ -95,6 +156,9 @@ func (b *Broker) topicOf(v reflect.Value) string {
 	}
 	if name := stringOf(v.FieldByName("Topic")); name != "" {
 		return name
+	}
+	if kind := v.FieldByName("ResourceType"); kind.IsValid() && kmsg.ConfigResourceType(kind.Int()) == kmsg.ConfigResourceTypeTopic {
+		return stringOf(v.FieldByName("ResourceName"))
 	}
 	if id := v.FieldByName("TopicID"); id.IsValid() {
 		if t := b.image.Load().topicByID(id.Interface().([16]byte)); t != nil {
@@ -126,11 +190,16 @@ func partitionOfEntry(v reflect.Value) int32 {
 
 // split parts a request's topics into those that the fault is about and the
 // others. Either is invalid if it has none; both are copies of the request.
+// Where topics are not at its top, all of the request is what it is about.
 func (b *Broker) split(f *fault.Fault, v reflect.Value) (matched, rest reflect.Value) {
-	topics := v.FieldByName("Topics")
-	if !topics.IsValid() || f.Topic == "" && f.Partition < 0 {
+	at := slices.IndexFunc(topicLists, func(name string) bool {
+		list := v.FieldByName(name)
+		return list.IsValid() && list.Len() > 0
+	})
+	if at < 0 || f.Topic == "" && f.Partition < 0 {
 		return v, reflect.Value{}
 	}
+	topics := v.FieldByName(topicLists[at])
 	hit, miss := reflect.MakeSlice(topics.Type(), 0, 0), reflect.MakeSlice(topics.Type(), 0, 0)
 	for i := range topics.Len() {
 		t := topics.Index(i)
@@ -162,7 +231,7 @@ func (b *Broker) split(f *fault.Fault, v reflect.Value) (matched, rest reflect.V
 		}
 		c := reflect.New(v.Type()).Elem()
 		c.Set(v)
-		c.FieldByName("Topics").Set(topics)
+		c.FieldByName(topicLists[at]).Set(topics)
 		return c
 	}
 	return with(hit), with(miss)
@@ -184,6 +253,11 @@ func appendTopic(to, t, partitions reflect.Value) reflect.Value {
 var readsOnly = []kmsg.Key{
 	kmsg.Fetch, kmsg.ListOffsets, kmsg.Metadata, kmsg.OffsetFetch, kmsg.FindCoordinator, kmsg.DescribeGroups, kmsg.ListGroups,
 	kmsg.ApiVersions, kmsg.OffsetForLeaderEpoch, kmsg.DescribeConfigs, kmsg.DescribeCluster, kmsg.DescribeTopicPartitions,
+	kmsg.ConsumerGroupDescribe, kmsg.ShareGroupDescribe, kmsg.StreamsGroupDescribe, kmsg.DescribeShareGroupOffsets,
+	kmsg.DescribeTransactions, kmsg.ListTransactions, kmsg.DescribeProducers, kmsg.DescribeLogDirs, kmsg.DescribeACLs,
+	kmsg.DescribeClientQuotas, kmsg.DescribeUserSCRAMCredentials, kmsg.DescribeQuorum, kmsg.ListPartitionReassignments,
+	kmsg.ListConfigResources, kmsg.DescribeDelegationToken, kmsg.ReadShareGroupState, kmsg.ReadShareGroupStateSummary,
+	kmsg.GetTelemetrySubscriptions,
 }
 
 // failed is the answer to a request that a fault makes fail.
@@ -199,6 +273,8 @@ func (b *Broker) failed(f *fault.Fault, r *request) (kmsg.Response, error) {
 		n := b.setErrors(f, reflect.ValueOf(resp).Elem(), f.Topic == "", f.Partition < 0)
 		if answer, ok := resp.(*kmsg.FetchResponse); ok && n == 0 {
 			answer.Topics = append(answer.Topics, b.inSession(f, r.node, r.body.(*kmsg.FetchRequest))...)
+		} else if n == 0 { // it has no errors of topics
+			b.setErrors(f, reflect.ValueOf(resp).Elem(), true, true)
 		}
 		return resp, nil
 	}
@@ -224,14 +300,27 @@ func (b *Broker) failed(f *fault.Fault, r *request) (kmsg.Response, error) {
 	return handled, nil
 }
 
+// askedAs is the lists of answers that requests have under other names.
+var askedAs = map[string][]string{
+	"Topics":  {"TopicNames", "Dirs"},                              // DeleteTopics before v6, AlterReplicaLogDirs
+	"Results": {"Creations", "Filters", "Deletions", "Upsertions"}, // of ACLs and SCRAM credentials
+}
+
 // mirror gives an answer an entry for each topic, partition, group or member
 // that the request has: the fields of the same names.
 func mirror(from, to reflect.Value) {
+	if dirs := from.FieldByName("Dirs"); dirs.IsValid() { // AlterReplicaLogDirs answers by topic
+		for i := range dirs.Len() {
+			mirror(dirs.Index(i), to)
+		}
+	}
 	for i := range to.NumField() {
 		name, field := to.Type().Field(i).Name, to.Field(i)
 		asked := from.FieldByName(name)
-		if names := from.FieldByName("TopicNames"); name == "Topics" && names.IsValid() && names.Len() > 0 {
-			asked = names // DeleteTopics before v6
+		for _, other := range askedAs[name] {
+			if list := from.FieldByName(other); list.IsValid() && list.Len() > 0 {
+				asked = list
+			}
 		}
 		if !asked.IsValid() || name == "Version" || name == "UnknownTags" {
 			continue
@@ -260,7 +349,7 @@ func mirror(from, to reflect.Value) {
 
 // setScalar names an entry that the request gives as a bare name or number.
 func setScalar(entry, of reflect.Value) {
-	for _, name := range []string{"Partition", "Topic", "Group"} {
+	for _, name := range []string{"Partition", "Topic", "Group", "GroupID"} {
 		field := entry.FieldByName(name)
 		switch {
 		case !field.IsValid():
@@ -288,14 +377,21 @@ func (b *Broker) setErrors(f *fault.Fault, v reflect.Value, inTopic, inPartition
 		}
 		// The error of a topic's metadata and that of a group's offsets stand
 		// at the topic and at the group, unless asked for otherwise.
-		if f.API == kmsg.Metadata && name == "Partitions" && f.Partition < 0 || f.API == kmsg.OffsetFetch && name == "Topics" && f.Topic == "" && f.Partition < 0 {
+		if _, ok := v.Addr().Interface().(*kmsg.MetadataResponseTopic); ok && f.Partition < 0 {
+			continue
+		}
+		if hasPlace(v) && name == "Topics" && f.Topic == "" && f.Partition < 0 {
 			continue
 		}
 		for j := range field.Len() {
 			e := field.Index(j)
 			t, p := inTopic, inPartition
 			switch name {
-			case "Topics":
+			case "Groups", "Coordinators":
+				if f.Group != "" && !namesGroup(e, f.Group) {
+					continue
+				}
+			case "Topics", "Resources":
 				t = t || b.topicOf(e) == f.Topic
 			case "Partitions":
 				p = p || partitionOfEntry(e) == f.Partition
@@ -316,21 +412,38 @@ func (b *Broker) setErrors(f *fault.Fault, v reflect.Value, inTopic, inPartition
 	return n
 }
 
+// hasPlace says whether an answer to OffsetFetch, or a group in it, has an error
+// of its own: only v0 and v1 have none.
+func hasPlace(v reflect.Value) bool {
+	switch a := v.Addr().Interface().(type) {
+	case *kmsg.OffsetFetchResponse:
+		return a.Version >= 2
+	case *kmsg.OffsetFetchResponseGroup:
+		return true
+	}
+	return false
+}
+
 // joinTopics adds the topics of from to those of to.
 func joinTopics(to, from reflect.Value) {
-	have, more := to.FieldByName("Topics"), from.FieldByName("Topics")
-next:
-	for i := range more.Len() {
-		t := more.Index(i)
-		for j := range have.Len() {
-			same := have.Index(j)
-			if sameTopic(same, t) && t.FieldByName("Partitions").IsValid() {
-				p := same.FieldByName("Partitions")
-				p.Set(reflect.AppendSlice(p, t.FieldByName("Partitions")))
-				continue next
-			}
+	for _, name := range topicLists {
+		have, more := to.FieldByName(name), from.FieldByName(name)
+		if !have.IsValid() {
+			continue
 		}
-		have.Set(reflect.Append(have, t))
+	next:
+		for i := range more.Len() {
+			t := more.Index(i)
+			for j := range have.Len() {
+				same := have.Index(j)
+				if t.FieldByName("Partitions").IsValid() && sameTopic(same, t) {
+					p := same.FieldByName("Partitions")
+					p.Set(reflect.AppendSlice(p, t.FieldByName("Partitions")))
+					continue next
+				}
+			}
+			have.Set(reflect.Append(have, t))
+		}
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,10 +40,13 @@ type Injected struct {
 	fault fault.Fault
 	id    int
 
+	at    string       // where the test's code put it in place, as file:line
+	other atomic.Int64 // requests of its API that it was not about
+
 	mu       sync.Mutex
 	seen     int // requests that matched
 	hits     int
-	released chan struct{} // of a Hold; closed by Release
+	released chan struct{} // closed by Release and Remove: what waits goes on
 	open     bool
 }
 
@@ -51,6 +56,9 @@ type Injected struct {
 // is Optional.
 func (b *Broker) Inject(f fault.Fault) *Injected {
 	in := &Injected{b: b, fault: f, released: make(chan struct{})}
+	if _, file, line, ok := runtime.Caller(1); ok && b.test != nil {
+		in.at = fmt.Sprintf("%s:%d", filepath.Base(file), line)
+	}
 	b.faults.change(func(u *faultsInUse) {
 		b.faults.last++
 		in.id = b.faults.last
@@ -100,6 +108,12 @@ func (in *Injected) Released() bool {
 // Release opens the gate of a Hold: requests that it keeps are handled, and
 // later ones pass. It does nothing to other faults, or a second time.
 func (in *Injected) Release() {
+	if in.fault.Kind == fault.KindHold {
+		in.letGo()
+	}
+}
+
+func (in *Injected) letGo() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if !in.open {
@@ -108,13 +122,13 @@ func (in *Injected) Release() {
 	}
 }
 
-// Remove takes the fault away, and releases what a Hold keeps. That it never
-// happened is then no failure.
+// Remove takes the fault away: what it holds, delays or slows down goes on at
+// once. That it never happened is then no failure.
 func (in *Injected) Remove() {
 	in.b.faults.change(func(u *faultsInUse) {
 		u.faults = slices.DeleteFunc(u.faults, func(other *Injected) bool { return other == in })
 	})
-	in.Release()
+	in.letGo()
 }
 
 // ClearFaults removes all faults.
@@ -130,14 +144,14 @@ func (b *Broker) ClearFaults() {
 // Optional.
 func (b *Broker) MissedFaults() []fault.Fault {
 	var missed []fault.Fault
-	if u := b.faults.inUse.Load(); u != nil {
-		for _, in := range u.faults {
-			if !in.fault.MayMiss && in.Hits() == 0 {
-				missed = append(missed, in.fault)
-			}
-		}
+	for _, in := range b.missed() {
+		missed = append(missed, in.fault)
 	}
 	return missed
+}
+
+func (b *Broker) missed() []*Injected {
+	return slices.DeleteFunc(b.Faults(), func(in *Injected) bool { return in.fault.MayMiss || in.Hits() > 0 })
 }
 
 // Request is a request as a hook sees it. Its body aliases the broker's memory:
@@ -214,6 +228,9 @@ func (u *faultsInUse) work(b *Broker, r *request, h protocol.Header, flexible bo
 	var after []*Injected
 	for _, f := range u.faults {
 		if !b.matches(&f.fault, r) {
+			if f.fault.API == fault.Any || f.fault.API.Int16() == r.key {
+				f.other.Add(1)
+			}
 			continue
 		}
 		switch f.fault.Kind {
@@ -222,7 +239,7 @@ func (u *faultsInUse) work(b *Broker, r *request, h protocol.Header, flexible bo
 				failing = f
 			}
 			continue
-		case fault.KindThrottle, fault.KindLoseAnswer, fault.KindCutAnswer, fault.KindCorrupt:
+		case fault.KindThrottle, fault.KindLoseAnswer, fault.KindCutAnswer, fault.KindCorrupt, fault.KindSlowAnswer:
 			after = append(after, f)
 			continue
 		}
@@ -233,19 +250,16 @@ func (u *faultsInUse) work(b *Broker, r *request, h protocol.Header, flexible bo
 		case fault.KindDrop:
 			return nil, errDropped
 		case fault.KindDelay:
-			if err := r.pause(f.fault.Wait); err != nil {
+			if err := r.pauseUnless(f.released, f.fault.Wait); err != nil {
+				return nil, err
+			}
+		case fault.KindSlowRequest:
+			if err := r.pauseUnless(f.released, bytesTake(r.size, f.fault.Rate)); err != nil {
 				return nil, err
 			}
 		case fault.KindHold:
-			if err := r.out.flush(); err != nil {
+			if _, err := r.await(f.released, nil); err != nil {
 				return nil, err
-			}
-			select {
-			case <-f.released:
-			case <-r.closing:
-				return nil, errClosing
-			case <-b.closing:
-				return nil, errClosing
 			}
 		}
 	}
@@ -284,6 +298,8 @@ func (u *faultsInUse) after(b *Broker, r *request, h protocol.Header, flexible b
 		switch f.fault.Kind {
 		case fault.KindThrottle:
 			r.throttled = max(r.throttled, f.fault.Wait.Milliseconds()) // as a quota does
+		case fault.KindSlowAnswer:
+			r.slow = f
 		case fault.KindLoseAnswer:
 			return nil, errDropped
 		case fault.KindCutAnswer:

@@ -1,8 +1,12 @@
 package broker
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -252,15 +256,123 @@ func (r *recorder) end() {
 
 func TestATestFailsByTheNameOfTheFaultThatNeverHappened(t *testing.T) {
 	r := new(recorder)
-	b := Start(r, WithMemoryNetwork())
-	b.Inject(fault.Fail(kmsg.Produce, kerr.NotLeaderForPartition).OnTopic("orders").OnPartition(1).OnGroup("g").FromClient("c").Times(2).After(1))
+	b := Start(r, WithMemoryNetwork(), WithTopic("orders", 1, nil))
+	b.Inject(fault.Fail(kmsg.Produce, kerr.NotLeaderForPartition).OnTopic("orders").OnPartition(1).OnGroup("g").OnTransaction("x").FromClient("c").ToBroker(2).Times(2).After(1))
 	b.Inject(fault.Drop(kmsg.Fetch).Optional())
 	b.Inject(fault.Drop(kmsg.Fetch)).Remove()
-	r.end()
-	want := `a fault never happened: fail Produce with NOT_LEADER_FOR_PARTITION on topic "orders" on partition 1 on group "g" from client "c", 2 times, after 1`
-	if len(r.errors) != 1 || r.errors[0] != want {
-		t.Errorf("the test fails with %q", r.errors)
+	b.Inject(fault.Drop(kmsg.Fetch))
+	b.Inject(fault.Corrupt())
+	b.Inject(fault.SlowAnswer(kmsg.Heartbeat, 10).After(1))
+	c := dialMemory(t, b, "test")
+	for range 2 {
+		ask[*kmsg.ProduceResponse](c, produceTo(t, b, "orders", 0))
 	}
+	ask[*kmsg.HeartbeatResponse](c, kmsg.NewPtrHeartbeatRequest())
+	r.end()
+	_, _, line, _ := runtime.Caller(0)
+	at := func(above int) string { return fmt.Sprintf("(injected at faults_test.go:%d; ", line-above) }
+	want := []string{
+		`a fault never happened: fail Produce with NOT_LEADER_FOR_PARTITION on topic "orders" on partition 1 on group "g" on transactional id "x" from client "c" to broker 2, 2 times, after 1 ` + at(12) + `2 Produce requests came, about something else)`,
+		`a fault never happened: drop the connection before Fetch ` + at(9) + `no Fetch requests came)`,
+		`a fault never happened: corrupt the records in Fetch ` + at(8) + `no Fetch was answered with records of it)`,
+		`a fault never happened: send the answer to Heartbeat at 10 bytes per second, after 1 ` + at(7) + `it let 1 Heartbeat requests pass first, and no more came)`,
+	}
+	if !slices.Equal(r.errors, want) {
+		t.Errorf("the test fails with\n%s\nwant\n%s", strings.Join(r.errors, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// take reads exactly n bytes of an answer.
+func (c *rawClient) take(n int) []byte {
+	c.t.Helper()
+	p := make([]byte, n)
+	if _, err := io.ReadFull(c.in, p); err != nil {
+		c.t.Fatal(err)
+	}
+	return p
+}
+
+func TestASlowAnswerComesAtTheFaultsSpeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := Start(t, WithMemoryNetwork(), WithTopic("t", 1, nil))
+		_ = b.Produce("t", Record{Value: make([]byte, 2000)})
+		c := dialMemory(t, b, "test")
+		b.Inject(fault.SlowAnswer(kmsg.Fetch, 100))
+		before := time.Now()
+		c.send(fetchRequest(t, b, 18, "t", 0, 0))
+		c.take(1000)
+		if took := time.Since(before); took != 10*time.Second {
+			t.Errorf("1000 bytes at 100 per second took %v", took)
+		}
+		c.take(500)
+		if took := time.Since(before); took != 15*time.Second {
+			t.Errorf("1500 bytes at 100 per second took %v", took)
+		}
+		_ = b.Close() // with most of the answer to go: the test's bubble sees that nothing is left
+	})
+}
+
+func TestASlowAnswerHoldsLaterOnesUpAndGoesOnWhenTheFaultIsRemoved(t *testing.T) {
+	for _, dialed := range []func(testing.TB, *Broker) *rawClient{dial, func(t testing.TB, b *Broker) *rawClient { return dialMemory(t, b, "test") }} {
+		b := Start(t, WithVirtualClock(time.UnixMilli(0)), WithTopic("t", 1, nil))
+		_ = b.Produce("t", Record{Value: make([]byte, 2000)})
+		c := dialed(t, b)
+		f := b.Inject(fault.SlowAnswer(kmsg.Fetch, 1000))
+		c.send(fetchRequest(t, b, 18, "t", 0, 0))
+		c.send(kmsg.NewPtrApiVersionsRequest())
+		waitUntil(t, b, func() bool {
+			at, ok := b.NextDeadline()
+			return ok && at.Sub(b.Now()) == 100*time.Millisecond
+		})
+		b.Advance(time.Second)
+		first := c.take(1000)
+		for _, line := range b.Transcript() {
+			if strings.Contains(line, "#1 ApiVersions") {
+				t.Errorf("the next request was handled: %s", line)
+			}
+		}
+		f.Remove()
+		c.take(int(binary.BigEndian.Uint32(first)) + 4 - len(first))
+		c.take(int(binary.BigEndian.Uint32(c.take(4)))) // of ApiVersions
+	}
+}
+
+func TestASlowRequestIsHandledWhenItIsAllThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := Start(t, WithMemoryNetwork(), WithTopic("t", 1, nil))
+		c := dialMemory(t, b, "test")
+		b.Inject(fault.SlowRequest(fault.Any, 100).FromClient("test").ToBroker(1))
+		before := time.Now()
+		req := produceRequest(t, b, 13, "t", 0, batchOf(t, 1, []string{strings.Repeat("v", 1000)}))
+		size := len(c.form.AppendRequest(nil, req, 0)) - 4
+		ask[*kmsg.ProduceResponse](c, req)
+		if took := time.Since(before); took != time.Duration(size)*time.Second/100 {
+			t.Errorf("%d bytes at 100 per second took %v", size, took)
+		}
+	})
+}
+
+// A slow link between broker and consumer, with a real client.
+func TestASlowConsumerIsServedAtItsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := Start(t, WithMemoryNetwork(), WithTopic("t", 1, nil))
+		_ = b.Produce("t", Record{Value: make([]byte, 10_000)})
+		f := b.Inject(fault.SlowAnswer(kmsg.Fetch, 1000).FromClient("slow").Always())
+		read := func(id string) time.Duration {
+			client := memoryClient(t, b, kgo.ClientID(id), kgo.ConsumeTopics("t"))
+			before := time.Now()
+			if n := client.PollFetches(t.Context()).NumRecords(); n != 1 {
+				t.Fatalf("%d records", n)
+			}
+			return time.Since(before)
+		}
+		if took := read("fast"); took > time.Second {
+			t.Errorf("another client waits %v", took)
+		}
+		if took := read("slow"); took < 10*time.Second || took > 12*time.Second || f.Hits() == 0 {
+			t.Errorf("10 kB at 1 kB per second take %v, %d hits", took, f.Hits())
+		}
+	})
 }
 
 func checkBatches(raw []byte) error {

@@ -87,7 +87,7 @@ func (b *Broker) makeTopic(f *fixture.Fixture, t fixture.Topic) error {
 		}
 		return f.Errorf(t.Line, "topic %q: unknown topic config %q: names are Apache Kafka's, such as retention.ms", t.Name, name)
 	}
-	_, err := b.createTopic(*seedTopic(TopicSpec{Name: t.Name, Partitions: t.Partitions, Configs: t.Configs}))
+	_, err := b.createTopic(*seedTopic(topicSpec{t.Name, t.Partitions, t.Configs}))
 	switch {
 	case err == nil:
 		return nil

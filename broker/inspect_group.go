@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -205,9 +206,53 @@ func (g Group) WaitForLagZero(ctx context.Context, topic string) error {
 // wait is WaitFor with the group's state in the error.
 func (g Group) wait(ctx context.Context, what string, done func() bool) error {
 	if err := g.b.WaitFor(ctx, what, done); err != nil {
-		return fmt.Errorf("%w (it is %s with %d members and has committed %v)", err, g.State(), len(g.Members()), g.Committed())
+		return fmt.Errorf("%w (it is %s)", err, g)
 	}
 	return nil
+}
+
+// String says how the group is, for people: its state, its members with what
+// is assigned to them, and its lag.
+func (g Group) String() string {
+	state := g.State()
+	members := g.Members()
+	var s strings.Builder
+	switch n := len(members); {
+	case state == string(group.Dead) && n == 0:
+		return "not there"
+	case n == 0:
+		s.WriteString(state + " without members")
+	case n == 1:
+		s.WriteString(state + " with 1 member")
+	default:
+		fmt.Fprintf(&s, "%s with %d members", state, n)
+	}
+	for i, m := range members {
+		if i == summaryLines {
+			fmt.Fprintf(&s, ", and %d more", len(members)-i)
+			break
+		}
+		fmt.Fprintf(&s, "%s %s", oneOf(i, ":", ","), m.ClientID)
+		for _, topic := range slices.Sorted(maps.Keys(m.Partitions)) {
+			fmt.Fprintf(&s, " %s%v", topic, m.Partitions[topic])
+		}
+	}
+	committed := g.Committed()
+	for i, topic := range slices.Sorted(maps.Keys(committed)) {
+		s.WriteString(oneOf(i, "; committed", ","))
+		for _, p := range slices.Sorted(maps.Keys(committed[topic])) {
+			fmt.Fprintf(&s, " %s-%d at %d", topic, p, committed[topic][p])
+		}
+		fmt.Fprintf(&s, " (lag %d)", g.Lag(topic))
+	}
+	return s.String()
+}
+
+func oneOf(i int, first, later string) string {
+	if i == 0 {
+		return first
+	}
+	return later
 }
 
 // Client is one connection of a client.

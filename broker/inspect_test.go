@@ -160,7 +160,7 @@ func TestWaitingInVainSaysForWhat(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 	err = b.Group("g").WaitForStable(ctx, 2)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "it is Dead with 0 members") {
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "it is not there") {
 		t.Errorf("the error is %v", err)
 	}
 	_ = b.Close()

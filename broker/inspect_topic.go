@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"minibroker/protocol/record"
+	"minibroker/storage"
 )
 
 // This file owns how a program looks into topics, and puts records in, without
@@ -178,6 +179,15 @@ func (t Topic) Len() (n int) {
 // does, and the offset to go on from. It is empty where there is no such
 // partition.
 func (t Topic) Read(partition int32, from int64, most int) (records []Record, next int64) {
+	return t.read(partition, from, most, false)
+}
+
+// ReadCommitted is Read as CommittedRecords does.
+func (t Topic) ReadCommitted(partition int32, from int64, most int) (records []Record, next int64) {
+	return t.read(partition, from, most, true)
+}
+
+func (t Topic) read(partition int32, from int64, most int, committed bool) (records []Record, next int64) {
 	all := t.partitions()
 	if partition < 0 || int(partition) >= len(all) {
 		return nil, from
@@ -185,10 +195,16 @@ func (t Topic) Read(partition int32, from int64, most int) (records []Record, ne
 	p := all[partition]
 	from = max(from, p.log.StartOffset())
 	end := p.highWatermark.Load()
+	var aborted []storage.AbortedTxn
+	if committed {
+		aborted, end = p.txns.allAborted(), p.lastStableOffset(end)
+	}
 	for next = from; next < end && len(records) < most; {
 		before := next
 		for batch := range p.log.Batches(next, end) {
-			records = p.decode(records, batch, next, most)
+			if !isAborted(aborted, batch) {
+				records = p.decode(records, batch, next, most)
+			}
 			next = batch.LastOffset() + 1
 			if len(records) >= most {
 				break

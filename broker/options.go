@@ -20,7 +20,7 @@ type options struct {
 	racks     []string
 
 	transcript int // how many requests to remember
-	topics     []TopicSpec
+	topics     []topicSpec
 	fixtures   []fixtureFile
 	configs    map[string]string
 	advertise  string
@@ -76,7 +76,7 @@ func WithListener(l net.Listener) Option {
 // configs are topic configs by Kafka's names; nil for the defaults.
 func WithTopic(name string, partitions int, configs map[string]string) Option {
 	return func(o *options) {
-		o.topics = append(o.topics, TopicSpec{Name: name, Partitions: partitions, Configs: configs})
+		o.topics = append(o.topics, topicSpec{name, partitions, configs})
 	}
 }
 

@@ -60,7 +60,17 @@ func (l TranscriptLine) String() string {
 	if l.Software != "" {
 		client = l.Software + " " + client
 	}
-	return fmt.Sprintf("%s %s #%d %s v%d: %s (%v)", l.Answered.Format("15:04:05.000"), client, l.Connection, l.API, l.Version, l.Outcome, l.Took)
+	return fmt.Sprintf("%s %s #%d %s v%d: %s (%v)", l.Answered.Format(transcriptTime), client, l.Connection, l.API, l.Version, l.Outcome, short(l.Took))
+}
+
+const transcriptTime = "15:04:05.000"
+
+// short leaves out of a duration what nobody reads.
+func short(d time.Duration) time.Duration {
+	if d < time.Millisecond {
+		return d.Round(time.Microsecond)
+	}
+	return d.Round(10 * time.Microsecond)
 }
 
 // Transcript returns the newest requests with their outcomes, oldest first, one

@@ -34,10 +34,16 @@ func TestAFailedTestShowsTheLastRequests(t *testing.T) {
 	}
 	r.failed = true
 	r.end()
-	if len(r.logs) != 1 {
+	if len(r.logs) != 2 {
 		t.Fatalf("it logs %q", r.logs)
 	}
-	lines := strings.Split(r.logs[0], "\n")[1:]
+	if want := `the broker has
+topic "orders": high watermarks [1 1]
+fault: fail Heartbeat with REBALANCE_IN_PROGRESS: happened once
+fault: drop the connection before Metadata: happened once`; r.logs[0] != want {
+		t.Errorf("the state is\n%s\nwant\n%s", r.logs[0], want)
+	}
+	lines := strings.Split(r.logs[1], "\n")[1:]
 	want := []string{
 		`10:00:00.000 some-client "billing" #1 ApiVersions v3: ok (0s)`,
 		`10:00:00.000 some-client "billing" #1 Produce v13: orders-0 stored at 0, orders-1 stored at 0 (0s)`,
@@ -47,7 +53,7 @@ func TestAFailedTestShowsTheLastRequests(t *testing.T) {
 		`10:00:00.000 some-client "billing" #1 Metadata v0: connection dropped by a fault (0s)`,
 	}
 	if len(lines) != len(want) {
-		t.Fatalf("the transcript is\n%s", r.logs[0])
+		t.Fatalf("the transcript is\n%s", r.logs[1])
 	}
 	for i, line := range lines {
 		if pattern := strings.ReplaceAll(regexp.QuoteMeta(want[i]), `\\d\+`, `\d+`); !regexp.MustCompile("^" + pattern + "$").MatchString(line) {
@@ -69,5 +75,26 @@ func TestAPassedTestShowsNothing(t *testing.T) {
 	r.end()
 	if len(r.logs) != 0 {
 		t.Errorf("it logs %q", r.logs)
+	}
+}
+
+func TestLikeRequestsAreOneLineWhenATestFails(t *testing.T) {
+	r := new(recorder)
+	b := Start(r, WithMemoryNetwork(), WithVirtualClock(time.Date(2030, 1, 1, 10, 0, 0, 0, time.UTC)))
+	c := dialMemory(t, b, "billing")
+	beat := kmsg.NewPtrHeartbeatRequest()
+	beat.Group = "workers"
+	for range 3 {
+		b.Advance(time.Second)
+		ask[*kmsg.HeartbeatResponse](c, beat)
+	}
+	ask[*kmsg.MetadataResponse](c, kmsg.NewPtrMetadataRequest())
+	r.failed = true
+	r.end()
+	want := `the last 4 requests to the broker:
+10:00:03.000 "billing" #1 Heartbeat v0: workers UNKNOWN_MEMBER_ID (0s), 3 times since 10:00:01.000
+10:00:03.000 "billing" #1 Metadata v0: ok (0s)`
+	if len(r.logs) != 1 || r.logs[0] != want {
+		t.Errorf("it logs %q, want\n%s", r.logs, want)
 	}
 }

@@ -28,27 +28,37 @@ const (
 	KindThrottle
 	KindHold
 	KindCorrupt
+	KindSlowRequest
+	KindSlowAnswer
 )
+
+// Any is every API, for faults that are about all requests:
+//
+//	b.Inject(fault.Delay(fault.Any, time.Second).FromClient("billing").Always())
+const Any kmsg.Key = -1
 
 // Fault is one thing to go wrong. Make it by Fail, Delay, Drop and their likes,
 // and narrow it by its methods, each of which returns a changed copy. Unless
 // Times or Always is called it happens once.
 type Fault struct {
-	Kind      Kind
-	API       kmsg.Key
-	Error     *kerr.Error   // of Fail
-	Wait      time.Duration // of Delay and Throttle
-	Topic     string        // empty: any
-	Partition int32         // -1: any
-	Group     string        // empty: any
-	ClientID  string        // empty: any
-	Skipped   int           // requests that it lets pass first
-	Count     int           // how many requests it hits; 0: all
-	MayMiss   bool          // a test does not fail if it never happens
+	Kind            Kind
+	API             kmsg.Key
+	Error           *kerr.Error   // of Fail
+	Wait            time.Duration // of Delay and Throttle
+	Rate            int           // of SlowRequest and SlowAnswer: bytes per second
+	Topic           string        // empty: any
+	Partition       int32         // -1: any
+	Group           string        // empty: any
+	TransactionalID string        // empty: any
+	ClientID        string        // empty: any
+	Broker          int32         // the id of the broker asked; -1: any
+	Skipped         int           // requests that it lets pass first
+	Count           int           // how many requests it hits; 0: all
+	MayMiss         bool          // a test does not fail if it never happens
 }
 
 func of(kind Kind, api kmsg.Key) Fault {
-	return Fault{Kind: kind, API: api, Partition: -1, Count: 1}
+	return Fault{Kind: kind, API: api, Partition: -1, Broker: -1, Count: 1}
 }
 
 // Fail answers with an error and does nothing else: a failed Produce stores no
@@ -98,6 +108,25 @@ func Hold(api kmsg.Key) Fault { return of(KindHold, api) }
 // checksum is wrong. What is stored stays as it is.
 func Corrupt() Fault { return of(KindCorrupt, kmsg.Fetch) }
 
+// SlowAnswer sends the answer at so many bytes per second, on the broker's
+// clock, as to a consumer whose socket is slow. The connection's later answers
+// wait behind it.
+func SlowAnswer(api kmsg.Key, bytesPerSecond int) Fault {
+	f := of(KindSlowAnswer, api)
+	f.Rate = max(bytesPerSecond, 1)
+	return f
+}
+
+// SlowRequest takes a request in as if it came at so many bytes per second: it
+// is handled when the last of its bytes would have come, on the broker's clock.
+// Nothing is read from the connection meanwhile, so what the client writes next
+// piles up, in the end on its own side.
+func SlowRequest(api kmsg.Key, bytesPerSecond int) Fault {
+	f := of(KindSlowRequest, api)
+	f.Rate = max(bytesPerSecond, 1)
+	return f
+}
+
 // OnTopic narrows the fault to requests that name the topic, and to their part
 // about it.
 func (f Fault) OnTopic(name string) Fault { f.Topic = name; return f }
@@ -109,8 +138,14 @@ func (f Fault) OnPartition(partition int32) Fault { f.Partition = partition; ret
 // OnGroup narrows the fault to requests about a consumer group.
 func (f Fault) OnGroup(id string) Fault { f.Group = id; return f }
 
+// OnTransaction narrows the fault to requests of a transactional id.
+func (f Fault) OnTransaction(id string) Fault { f.TransactionalID = id; return f }
+
 // FromClient narrows the fault to requests with a client id.
 func (f Fault) FromClient(id string) Fault { f.ClientID = id; return f }
+
+// ToBroker narrows the fault to requests that a logical broker gets, by its id.
+func (f Fault) ToBroker(id int32) Fault { f.Broker = id; return f }
 
 // Times makes the fault happen to n requests.
 func (f Fault) Times(n int) Fault { f.Count = max(n, 1); return f }
@@ -127,7 +162,10 @@ func (f Fault) Optional() Fault { f.MayMiss = true; return f }
 // String says what the fault does, as one sentence without a full stop.
 func (f Fault) String() string {
 	var s strings.Builder
-	api := f.API.Name()
+	api := "any request"
+	if f.API != Any {
+		api = f.API.Name()
+	}
 	switch f.Kind {
 	case KindFail:
 		fmt.Fprintf(&s, "fail %s with %s", api, f.Error.Message)
@@ -145,6 +183,10 @@ func (f Fault) String() string {
 		fmt.Fprintf(&s, "hold %s", api)
 	case KindCorrupt:
 		fmt.Fprintf(&s, "corrupt the records in %s", api)
+	case KindSlowRequest:
+		fmt.Fprintf(&s, "take %s in at %d bytes per second", api, f.Rate)
+	case KindSlowAnswer:
+		fmt.Fprintf(&s, "send the answer to %s at %d bytes per second", api, f.Rate)
 	}
 	if f.Topic != "" {
 		fmt.Fprintf(&s, " on topic %q", f.Topic)
@@ -155,8 +197,14 @@ func (f Fault) String() string {
 	if f.Group != "" {
 		fmt.Fprintf(&s, " on group %q", f.Group)
 	}
+	if f.TransactionalID != "" {
+		fmt.Fprintf(&s, " on transactional id %q", f.TransactionalID)
+	}
 	if f.ClientID != "" {
 		fmt.Fprintf(&s, " from client %q", f.ClientID)
+	}
+	if f.Broker >= 0 {
+		fmt.Fprintf(&s, " to broker %d", f.Broker)
 	}
 	switch {
 	case f.Count == 0:

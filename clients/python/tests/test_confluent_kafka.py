@@ -1,5 +1,6 @@
 """The plugin with confluent-kafka, which is librdkafka."""
 
+import pytest
 from confluent_kafka import Consumer, KafkaError, Producer
 
 from minibroker import Broker
@@ -55,3 +56,34 @@ def test_what_is_in_the_broker_of_the_session_stays(minibroker_session: Broker) 
         minibroker_session.create_topic("kept")
     minibroker_session.produce("kept", b"tea")
     assert len(minibroker_session.records("kept")) >= 1
+
+
+def test_an_open_transaction_is_seen_and_its_records_are_not(minibroker: Broker) -> None:
+    minibroker.create_topic("orders")
+    producer = Producer({"bootstrap.servers": minibroker.bootstrap, "transactional.id": "shop", "client.id": "till"})
+    producer.init_transactions(30)
+    minibroker.wait_for_client("till")
+    producer.begin_transaction()
+    producer.produce("orders", b"tea")
+    producer.flush(30)
+    minibroker.wait_for_transaction("shop", "Ongoing")
+    assert [open["id"] for open in minibroker.transactions(open=True)] == ["shop"]
+    assert len(minibroker.records("orders")) == 1 and minibroker.records("orders", committed=True) == []
+    producer.commit_transaction(30)
+    minibroker.wait_for_transaction("shop", "CompleteCommit")
+    assert minibroker.transactions(open=True) == [] and len(minibroker.records("orders", committed=True)) == 1
+
+
+@pytest.mark.minibroker("--brokers", "3", "--set", "default.replication.factor=3", "--topic", "orders:1")
+def test_a_producer_goes_on_when_brokers_stop_and_the_network_is_slow(minibroker: Broker) -> None:
+    minibroker.move_leader("orders", 0, 2)
+    minibroker.stop_broker(2)
+    slow = minibroker.slow_request("Produce", rate=10_000, topic="orders")
+    cut = minibroker.cut_answer("Produce", after=1)
+    producer = Producer({"bootstrap.servers": minibroker.bootstrap, "enable.idempotence": True, "retry.backoff.ms": 10})
+    for drink in [b"tea", b"coffee"]:
+        producer.produce("orders", drink)
+        assert producer.flush(30) == 0
+    assert (slow.hits, cut.hits) == (1, 1)
+    minibroker.start_broker(2)
+    assert [record.value for record in minibroker.records("orders")] == [b"tea", b"coffee"]

@@ -115,13 +115,15 @@ class Api:
         stored = self.call("POST", f"/topics/{_quote(topic)}/records", {"records": [record]})["stored"][0]
         return stored["partition"], stored["offset"]
 
-    def records(self, topic: str) -> List[Record]:
-        """All records of a topic, partition by partition."""
+    def records(self, topic: str, committed: bool = False) -> List[Record]:
+        """All records of a topic, partition by partition; with committed, without those of open and aborted
+        transactions."""
+        isolation = "read_committed" if committed else "read_uncommitted"
         found: List[Record] = []
         for partition in self.call("GET", f"/topics/{_quote(topic)}")["detail"]:
             at = partition["start"]
             while at < partition["high_watermark"]:
-                page = self.call("GET", f"/topics/{_quote(topic)}/records?partition={partition['partition']}&from={at}&limit=1000&decode=base64")
+                page = self.call("GET", f"/topics/{_quote(topic)}/records?partition={partition['partition']}&from={at}&limit=1000&decode=base64&isolation={isolation}")
                 found += [_record(record) for record in page["records"]]
                 reached = page["next"][str(partition["partition"])]
                 if reached <= at:
@@ -156,12 +158,23 @@ class Api:
         """Set where a group without members goes on: to earliest, latest, offset, time or shift."""
         self.call("PUT", f"/groups/{_quote(group)}/offsets", {"topic": topic, "to": to, **of})
 
+    # Transactions.
+
+    def transactions(self, open: bool = False) -> List[Dict[str, Any]]:
+        """All transactional ids with their newest transactions; with open, those that are neither committed nor
+        aborted."""
+        return list(self.call("GET", "/transactions?open=true" if open else "/transactions")["transactions"])
+
+    def wait_for_transaction(self, transactional_id: str, state: str, timeout: Duration = 10.0) -> None:
+        """Wait until a transaction is in a state: Ongoing, CompleteCommit or CompleteAbort."""
+        self.wait(f"/transactions/{_quote(transactional_id)}/wait", timeout, state=state)
+
     # Faults.
 
     def inject(self, kind: str, api: str = "", *, wait: Optional[Duration] = None, **narrowed: Any) -> Fault:
-        """Put a fault in place: fail, delay, drop, lose-answer, cut-answer, throttle, hold or corrupt. It happens once
-        unless times or always says otherwise; error, topic, partition, group, client_id, after and optional narrow
-        it."""
+        """Put a fault in place: fail, delay, drop, lose-answer, cut-answer, throttle, hold, corrupt, slow-request
+        or slow-answer. It happens once unless times or always says otherwise; topic, partition, group,
+        transactional_id, client_id, broker and after narrow it; optional says that it may miss."""
         spec: Dict[str, Any] = {"kind": kind, **({"api": api} if api else {}), **narrowed}
         if wait is not None:
             spec["wait"] = _duration(wait)
@@ -192,12 +205,46 @@ class Api:
         """Keep requests until release."""
         return self.inject("hold", api, **narrowed)
 
+    def cut_answer(self, api: str, **narrowed: Any) -> Fault:
+        """Handle a request, send half of the answer, and close the connection."""
+        return self.inject("cut-answer", api, **narrowed)
+
+    def corrupt(self, **narrowed: Any) -> Fault:
+        """Send records with a wrong checksum."""
+        return self.inject("corrupt", **narrowed)
+
+    def slow_answer(self, api: str, rate: int, **narrowed: Any) -> Fault:
+        """Send the answer at so many bytes per second."""
+        return self.inject("slow-answer", api, rate=rate, **narrowed)
+
+    def slow_request(self, api: str, rate: int, **narrowed: Any) -> Fault:
+        """Handle a request when it would have come at so many bytes per second."""
+        return self.inject("slow-request", api, rate=rate, **narrowed)
+
     def clear_faults(self) -> None:
         self.call("DELETE", "/faults")
 
     def missed_faults(self) -> List[str]:
         """Faults in place that never happened, in words."""
         return [f["sentence"] for f in self.call("GET", "/faults")["faults"] if f["hits"] == 0 and not f["optional"]]
+
+    # Logical brokers.
+
+    def stop_broker(self, broker: int) -> None:
+        """Stop a logical broker: its connections are cut, and others lead what it led."""
+        self.call("POST", f"/brokers/{broker}/stop")
+
+    def start_broker(self, broker: int) -> None:
+        """Start a stopped broker again."""
+        self.call("POST", f"/brokers/{broker}/start")
+
+    def move_leader(self, topic: str, partition: int, broker: int) -> None:
+        """Make a broker the leader of a partition."""
+        self.call("PUT", f"/topics/{_quote(topic)}/partitions/{partition}/leader", {"broker": broker})
+
+    def move_coordinator(self, group: str, broker: int) -> None:
+        """Make a broker the coordinator of a group."""
+        self.call("PUT", f"/groups/{_quote(group)}/coordinator", {"broker": broker})
 
     # The broker as a whole.
 
@@ -220,6 +267,10 @@ class Api:
     def clients(self) -> List[Dict[str, Any]]:
         """The open connections."""
         return list(self.call("GET", "/clients")["clients"])
+
+    def wait_for_client(self, client_id: str, timeout: Duration = 10.0) -> None:
+        """Wait until a client is connected."""
+        self.wait("/clients/wait", timeout, client_id=client_id)
 
     def transcript(self, after: int = 0) -> List[str]:
         """The newest requests of clients with their outcomes, a line each."""
