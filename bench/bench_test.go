@@ -2,41 +2,81 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// ratios are rows as a run gives them.
-func ratios(of map[string]float64) []*row {
-	var rows []*row
-	for work, ratio := range of {
-		r := &row{Work: work, Measure: "CPU", Figures: map[string][]float64{limitName: {2, 1, 3}, "minibroker": {2 * ratio, ratio, 4 * ratio}}, guarded: true}
-		r.finish()
-		rows = append(rows, r)
-	}
-	return rows
+// figures are a work's row as a run gives it.
+func figures(work string, minibroker, limit, kfake []float64) []*row {
+	r := &row{Work: work, Measure: "CPU", Base: limitName, guarded: true,
+		Figures: map[string][]float64{limitName: limit, "minibroker": minibroker, "kfake": kfake}}
+	r.finish()
+	return []*row{r}
 }
 
 func TestRatiosAreMediansWithinRoundsAndOfTheBest(t *testing.T) {
-	r := ratios(map[string]float64{"produce": 6})[0]
-	if r.Ratios["minibroker"] != 6 || r.Best["minibroker"] != 6 || r.Ratios[limitName] != 1 {
-		t.Errorf("the ratios are %v, of the best %v", r.Ratios, r.Best)
+	r := figures("produce", []float64{12, 6, 40}, []float64{2, 1, 4}, []float64{9, 12, 8})[0]
+	if r.Ratios["minibroker"] != 6 || r.Ratios[limitName] != 1 || r.Ratios["kfake"] != 4.5 {
+		t.Errorf("the ratios are %v", r.Ratios)
+	}
+	if got := r.best("minibroker", "kfake"); got != 0.75 {
+		t.Errorf("the best are as 6 to 8, not %v", got)
+	}
+}
+
+func TestAFigureOfNothingMakesNoRatio(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "figures.json")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := writeJSON(f, "here", figures("idle", []float64{0, 2}, []float64{0, 1}, nil)); err != nil {
+		t.Error(err)
 	}
 }
 
 func TestTheGuardFailsOnlyForWhatIsClearlySlower(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ratios.json")
-	if err := keep(file, ratios(map[string]float64{"produce": 3, "fetch": 2})); err != nil {
+	if err := keep(file, append(figures("produce", []float64{3}, []float64{1}, []float64{6}), figures("fetch", []float64{2}, []float64{1}, []float64{8})...)); err != nil {
 		t.Fatal(err)
 	}
-	if err := guard(file, ratios(map[string]float64{"produce": 3.3, "fetch": 1, "new": 9})); err != nil {
-		t.Errorf("within the margin: %v", err)
-	}
-	err := guard(file, ratios(map[string]float64{"produce": 3 * margin * 1.1, "fetch": 2}))
-	if err == nil || !strings.Contains(err.Error(), "produce") || strings.Contains(err.Error(), "fetch") {
-		t.Errorf("produce is clearly slower: %v", err)
+	one := func(by float64) []float64 { return []float64{by} }
+	for _, c := range []struct {
+		what        string
+		rows        []*row
+		measured    float64 // what measuring again gives; 0: it must not be
+		wantFailure string
+	}{
+		{"as it was", figures("produce", one(3), one(1), one(6)), 0, ""},
+		{"within the margin", figures("produce", one(3*margin*.99), one(1), one(6)), 0, ""},
+		{"the limit was lucky", figures("produce", one(3), one(.5), one(6)), 0, ""},
+		{"another kernel", figures("produce", one(4), one(1), one(10)), 0, ""},
+		{"slower, but only at first", figures("produce", one(5), one(1), one(6)), 3, ""},
+		{"slower", figures("produce", one(5), one(1), one(6)), 5, "produce: 5.00 times limit, recorded is 3.00; 0.83 times kfake, recorded is 0.50"},
+		{"one that nobody measured", figures("fetch", nil, one(1), one(6)), 9, "fetch: it was not measured"},
+		{"one that nobody recorded", figures("new", one(1), one(1), one(1)), 0, "new: not recorded"},
+	} {
+		b := &bench{ctx: t.Context(), servers: []*server{{name: "minibroker", process: new(exec.Cmd)}}}
+		w := work{name: c.rows[0].Work, run: func(*bench, *server) ([]float64, error) {
+			if c.measured == 0 {
+				t.Errorf("%s: it is measured again", c.what)
+			}
+			if c.measured == 9 {
+				return nil, errNothing
+			}
+			return []float64{c.measured}, nil
+		}}
+		err := b.guard(file, []work{w}, [][]*row{c.rows}, 1)
+		if c.wantFailure == "" && err != nil {
+			t.Errorf("%s: %v", c.what, err)
+		}
+		if c.wantFailure != "" && (err == nil || !strings.Contains(err.Error(), c.wantFailure)) {
+			t.Errorf("%s: %v, want %q", c.what, err, c.wantFailure)
+		}
 	}
 }
 
@@ -66,7 +106,7 @@ func TestAServerIsGivenByNameCommandOrAddress(t *testing.T) {
 func TestWorksGiveFigures(t *testing.T) {
 	t.Chdir("..")
 	file := filepath.Join(t.TempDir(), "figures.json")
-	err := run(t.Context(), options{servers: "minibroker,limit", quick: true, rounds: 1, only: "^(Heartbeat|OffsetCommit|fetch, 16 KiB|exec)", json: file})
+	err := run(t.Context(), options{servers: "minibroker,limit", quick: true, rounds: 1, only: "^(Heartbeat|OffsetCommit|fetch, 16 KiB|exec|one broker per test: start)", json: file})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +114,7 @@ func TestWorksGiveFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Heartbeat", "OffsetCommit", "fetch, 16 KiB", "exec to first answer", `"limit"`, `"minibroker"`} {
+	for _, want := range []string{"Heartbeat", "OffsetCommit", "fetch, 16 KiB", "exec to first answer", "one broker per test", `"limit"`, `"minibroker"`} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the figures lack %s:\n%s", want, text)
 		}

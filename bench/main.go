@@ -3,7 +3,7 @@
 // are what counts; they hold on any machine.
 //
 //	go run ./bench --quick
-//	go run ./bench --servers "minibroker,limit,kfake,kafka=path/to/start-kafka --port 0"
+//	go run ./bench --servers minibroker,limit,kfake,kafka --kafka ~/kafka_2.13-4.3.1
 //
 // CPU time and memory come from /proc: it runs on Linux.
 package main
@@ -17,19 +17,22 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime"
+	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 )
 
 func main() {
 	var o options
-	flag.StringVar(&o.servers, "servers", "minibroker,limit,kfake", "what to measure, by commas: minibroker, limit, kfake, NAME=COMMAND that prints 'ready HOST:PORT pid N', NAME=HOST:PORT@PID; a broker before limit")
+	flag.StringVar(&o.servers, "servers", "minibroker,limit,kfake", "what to measure, by commas: minibroker, limit, kfake, kafka (see --kafka), NAME=COMMAND that prints 'ready HOST:PORT pid N', NAME=HOST:PORT@PID; a broker before limit")
+	flag.StringVar(&o.kafka, "kafka", "", "where Apache Kafka is: the directory of an installation, or a command that prints 'ready HOST:PORT pid N'")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often to do each work")
-	flag.BoolVar(&o.quick, "quick", false, "less of everything, and only the works that are steady then")
-	flag.StringVar(&o.only, "run", "", "only works whose name matches this regular expression")
+	flag.BoolVar(&o.quick, "quick", false, "less of everything, and without the works that take long")
+	flag.StringVar(&o.only, "run", "", "only works whose name matches this regular expression; with --quick, of the long ones too")
 	flag.StringVar(&o.json, "json", "", "write all figures to this file")
-	flag.StringVar(&o.guard, "guard", "", "compare with the ratios in this file; exit with 1 when one is clearly worse")
-	flag.StringVar(&o.record, "record", "", "write the ratios for --guard to this file")
+	flag.StringVar(&o.guard, "guard", "", "measure what this file holds ratios of; exit with 1 when one is clearly worse now")
+	flag.StringVar(&o.record, "record", "", "measure the same and write the ratios to this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -40,12 +43,24 @@ func main() {
 }
 
 type options struct {
-	servers, only, json, guard, record string
-	rounds                             int
-	quick                              bool
+	servers, kafka, only, json, guard, record string
+	rounds                                    int
+	quick                                     bool
+}
+
+// wants says whether a work is to be done.
+func (o *options) wants(w *work, only *regexp.Regexp) bool {
+	if !only.MatchString(w.name) {
+		return false
+	}
+	if o.guard != "" || o.record != "" {
+		return w.guarded()
+	}
+	return w.quick || !o.quick || o.only != ""
 }
 
 func run(ctx context.Context, o options) error {
+	o.quick = o.quick || o.guard != "" || o.record != ""
 	only, err := regexp.Compile(o.only)
 	if err != nil {
 		return err
@@ -59,33 +74,60 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	var servers []*server
-	var names []string
+	if o.kafka != "" {
+		if ours["kafka"], err = kafkaCommand(o.kafka, dir); err != nil {
+			return err
+		}
+	}
+	b := &bench{ctx: ctx, quick: o.quick, taken: make(map[question][]byte), cycle: ours["cycle"]}
 	for arg := range strings.SplitSeq(o.servers, ",") {
 		s, err := find(strings.TrimSpace(arg), ours)
 		if err != nil {
 			return err
 		}
-		servers, names = append(servers, s), append(names, s.name)
+		b.servers = append(b.servers, s)
 	}
 	defer func() {
-		for _, s := range servers {
+		for _, s := range b.servers {
 			s.stop()
 		}
 	}()
-	b := &bench{ctx: ctx, quick: o.quick, taken: make(map[question][]byte)}
-	var rows []*row
-	for _, w := range works() {
-		if !only.MatchString(w.name) || o.quick && !w.quick {
+	var did []work
+	var rows [][]*row // of each work
+	warmMemory(b.scaled(3<<30, 1<<30))
+	for _, w := range works(o.quick) {
+		if !o.wants(&w, only) {
 			continue
 		}
+		fmt.Fprintf(os.Stderr, "%s\n", w.name)
+		r := w.rows()
+		b.measure(&w, r, o.rounds)
+		did, rows = append(did, w), append(rows, r)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		fmt.Fprintf(os.Stderr, "%s\n", w.name)
-		rows = append(rows, b.measure(&w, servers, o.rounds)...)
+	}
+	var guardErr error
+	if o.guard != "" {
+		guardErr = b.guard(o.guard, did, rows, o.rounds)
+	}
+	return errors.Join(b.report(&o, rows), guardErr)
+}
+
+// report writes what was measured.
+func (b *bench) report(o *options, of [][]*row) error {
+	var rows []*row
+	for _, r := range of {
+		rows = append(rows, r...)
+	}
+	var names []string
+	for _, s := range b.servers {
+		names = append(names, s.name)
 	}
 	if err := writeTable(os.Stdout, rows, names); err != nil {
+		return err
+	}
+	if _, err := fmt.Printf("\n%s\n", machine()); err != nil {
 		return err
 	}
 	if o.json != "" {
@@ -99,28 +141,19 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	if o.record != "" {
-		if err := keep(o.record, rows); err != nil {
-			return err
-		}
-	}
-	if o.guard != "" {
-		return guard(o.guard, rows)
+		return keep(o.record, rows)
 	}
 	return nil
 }
 
 // measure does one work on each server in turn, round after round.
-func (b *bench) measure(w *work, servers []*server, rounds int) []*row {
-	rows := make([]*row, len(w.measures))
-	for i, m := range w.measures {
-		rows[i] = &row{Work: w.name, Measure: m.name, Unit: m.unit, Goal: m.goal, Figures: make(map[string][]float64), guarded: m.guarded}
-	}
+func (b *bench) measure(w *work, rows []*row, rounds int) {
 	if w.once {
 		rounds = 1
 	}
 	out := make(map[*server]bool) // failed: not asked again
 	for range rounds {
-		for _, s := range servers {
+		for _, s := range b.servers {
 			if out[s] || b.ctx.Err() != nil {
 				continue
 			}
@@ -140,7 +173,6 @@ func (b *bench) measure(w *work, servers []*server, rounds int) []*row {
 	for _, r := range rows {
 		r.finish()
 	}
-	return rows
 }
 
 // once does a work on one server: on one that is started for it, or on the one
@@ -150,7 +182,10 @@ func (b *bench) once(w *work, s *server) ([]float64, error) {
 		if s.command == nil {
 			return nil, errNothing // it can't be started
 		}
-		return w.run(b, &server{name: s.name, command: s.command})
+		s.stop() // or the two would share memory, and half of it count for each
+		alone := &server{name: s.name, command: s.command, big: s.big}
+		defer alone.stop()
+		return w.run(b, alone)
 	}
 	if s.process == nil {
 		if err := s.start(b.ctx); err != nil {
@@ -164,7 +199,28 @@ func (b *bench) once(w *work, s *server) ([]float64, error) {
 	return w.run(b, s)
 }
 
-// machine names what the figures are of.
+// warmMemory touches memory and lets it go again. A virtual machine gets its
+// memory from its host at the first touch, which is slow, and should not count
+// for the server that happens to come first.
+func warmMemory(size int) {
+	info, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return
+	}
+	if m := regexp.MustCompile(`MemAvailable: +(\d+) kB`).FindSubmatch(info); m != nil {
+		kb, _ := strconv.Atoi(string(m[1]))
+		size = min(size, kb<<10/4)
+	}
+	b := make([]byte, size)
+	for i := 0; i < size; i += 4 << 10 {
+		b[i] = 1
+	}
+	runtime.KeepAlive(b)
+	b = nil
+	debug.FreeOSMemory()
+}
+
+// machine names what the figures are of, and how busy it was.
 func machine() string {
 	name := "unknown CPU"
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -172,5 +228,9 @@ func machine() string {
 			name = string(m[1])
 		}
 	}
-	return fmt.Sprintf("%s, %d cores, %s %s, %s", name, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	load := "unknown"
+	if avg, err := os.ReadFile("/proc/loadavg"); err == nil {
+		load = strings.Join(strings.Fields(string(avg))[:3], " ")
+	}
+	return fmt.Sprintf("%s, %d cores, %s %s, %s; load averages at the end %s", name, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), load)
 }

@@ -15,28 +15,39 @@ type row struct {
 	Measure string               `json:"measure"`
 	Unit    string               `json:"unit"`
 	Goal    float64              `json:"goal,omitempty"`
+	Base    string               `json:"base,omitempty"`   // the server that ratios are to
 	Figures map[string][]float64 `json:"figures"`          // server -> one for each round
-	Ratios  map[string]float64   `json:"ratios,omitempty"` // server -> median of the rounds' ratios to the limit
-	Best    map[string]float64   `json:"best,omitempty"`   // server -> ratio of the best figures of all rounds
+	Ratios  map[string]float64   `json:"ratios,omitempty"` // server -> median of the rounds' ratios to the base
 	guarded bool
 }
 
 // finish computes the ratios.
 func (r *row) finish() {
-	limit := r.Figures[limitName]
-	if len(limit) == 0 {
+	base := r.Figures[r.Base]
+	if len(base) == 0 {
 		return
 	}
-	r.Ratios, r.Best = make(map[string]float64), make(map[string]float64)
+	r.Ratios = make(map[string]float64)
 	for name, figures := range r.Figures {
 		var ratios []float64
-		for i := range min(len(figures), len(limit)) {
-			ratios = append(ratios, figures[i]/limit[i])
+		for i := range min(len(figures), len(base)) {
+			if base[i] > 0 {
+				ratios = append(ratios, figures[i]/base[i])
+			}
 		}
 		if len(ratios) > 0 {
-			r.Ratios[name], r.Best[name] = median(ratios), slices.Min(figures)/slices.Min(limit)
+			r.Ratios[name] = median(ratios)
 		}
 	}
+}
+
+// best is the ratio of the best figures of two servers; 0 where one has none.
+// What disturbs a round makes its figures worse and never better.
+func (r *row) best(server, base string) float64 {
+	if len(r.Figures[server]) == 0 || len(r.Figures[base]) == 0 {
+		return 0
+	}
+	return slices.Min(r.Figures[server]) / slices.Min(r.Figures[base])
 }
 
 func median(of []float64) float64 {
@@ -45,8 +56,8 @@ func median(of []float64) float64 {
 	return (s[(n-1)/2] + s[n/2]) / 2
 }
 
-// writeTable writes the rows as a Markdown table: figures are medians, ratios
-// to the limit are in brackets.
+// writeTable writes the rows as a Markdown table: ratios are in bold, figures
+// are medians, in brackets where there is a ratio.
 func writeTable(w io.Writer, rows []*row, servers []string) error {
 	var b strings.Builder
 	b.WriteString("| work | measure | goal |")
@@ -61,7 +72,7 @@ func writeTable(w io.Writer, rows []*row, servers []string) error {
 			switch {
 			case len(figures) == 0:
 				b.WriteString(" – |")
-			case s == limitName || r.Ratios == nil:
+			case s == r.Base || r.Ratios == nil:
 				fmt.Fprintf(&b, " %s |", short(median(figures)))
 			default:
 				fmt.Fprintf(&b, " **%s** (%s) |", short(r.Ratios[s]), short(median(figures)))
@@ -74,10 +85,15 @@ func writeTable(w io.Writer, rows []*row, servers []string) error {
 }
 
 func goal(r *row) string {
-	if r.Goal == 0 {
+	switch {
+	case r.Goal == 0:
 		return ""
+	case r.Base == "":
+		return short(r.Goal) + " " + r.Unit
+	case r.Base == limitName:
+		return short(r.Goal)
 	}
-	return short(r.Goal)
+	return short(r.Goal) + " of " + r.Base
 }
 
 // short is v with two or three digits that count.

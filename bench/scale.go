@@ -12,197 +12,218 @@ import (
 	"minibroker/protocol/record"
 )
 
-// scaleWorks look at what a broker does with many of a kind.
-func scaleWorks() []work {
+// scaleWorks look at what a broker does with many of a kind. Each is made in ten
+// parts: where the last takes as long as the first, cost grows with the number.
+func scaleWorks(quick bool) []work {
+	b := &bench{quick: quick}
+	partitions, groups, connections := b.scaled(100_000, 10_000), b.scaled(10_000, 1_000), b.scaled(5_000, 1_000)
+	idle := measure{name: "CPU while idle", unit: "ms/s"}
+	tenth := measure{name: "the last tenth of them over the first", unit: "x"}
 	return []work{
-		{name: "100,000 partitions", once: true, fresh: true, run: manyPartitions, measures: []measure{
-			{name: "create", unit: "ms"}, {name: "memory", unit: "B/partition", goal: 512, absolute: true},
-			{name: "Metadata naming all", unit: "ms", goal: 30, absolute: true}, {name: "CPU while idle", unit: "ms/s", absolute: true}}},
-		{name: "10,000 groups of one member", once: true, fresh: true, run: manyGroups, measures: []measure{
-			{name: "create", unit: "ms"}, {name: "memory", unit: "B/group", absolute: true}, {name: "CPU while idle", unit: "ms/s", absolute: true}}},
-		{name: "5,000 idle connections", once: true, fresh: true, run: manyConnections, measures: []measure{
-			{name: "connect", unit: "ms"}, {name: "memory", unit: "B/connection", goal: 1.2}, {name: "CPU while idle", unit: "ms/s", absolute: true}}},
-		{name: "5,000 waiting fetches", once: true, fresh: true, run: manyFetches, measures: []measure{
-			{name: "memory", unit: "B/fetch", goal: 1.2}, {name: "CPU while idle", unit: "ms/s", absolute: true},
-			{name: "one record to all", unit: "ms", goal: 1.3}}},
+		{name: many(partitions, "partitions"), once: true, fresh: true, run: manyPartitions(partitions), measures: []measure{
+			{name: "create", unit: "ms"}, tenth, {name: "memory", unit: "B/partition", goal: 512}, idle,
+			{name: "Metadata naming all", unit: "ms", goal: 30}}},
+		{name: many(groups, "groups of one member"), once: true, fresh: true, run: manyGroups(groups), measures: []measure{
+			{name: "create", unit: "ms"}, tenth, {name: "memory", unit: "B/group"}, idle}},
+		{name: many(connections, "idle connections"), once: true, fresh: true, run: manyConnections(connections), measures: []measure{
+			{name: "create", unit: "ms", base: limitName}, tenth, {name: "memory", unit: "B/connection", base: limitName, goal: 1.2}, idle}},
+		{name: many(connections, "waiting fetches"), once: true, fresh: true, run: manyFetches(connections), measures: []measure{
+			{name: "create", unit: "ms", base: limitName}, tenth, {name: "memory", unit: "B/fetch", base: limitName, goal: 1.2}, idle,
+			{name: "one record to all", unit: "ms", base: limitName, goal: 1.3}}},
 		{name: "one group of 200 members", once: true, fresh: true, run: bigGroup, measures: []measure{
-			{name: "settled", unit: "ms", goal: 60, absolute: true}}},
+			{name: "settled", unit: "ms", goal: 60}}},
 	}
 }
 
-// grown starts a fresh server, lets f make n things, and gives how long that
-// took in ms, the bytes for each, and the CPU that they cost while idle, in ms
-// per second.
-func grown(b *bench, s *server, n int, f func(c *client) error) (took, each, idle float64, err error) {
+// many is a number for people, and of what.
+func many(n int, what string) string {
+	return fmt.Sprintf("%d,%03d %s", n/1000, n%1000, what)
+}
+
+// grown starts a server and makes n things, by add with the numbers of the first
+// of them and of the one behind the last. It gives how long that took in ms, how
+// much longer the last tenth took than the first, the bytes for each, and the CPU
+// that they cost while idle, in ms per second.
+func grown(b *bench, s *server, n int, prepare func(c *client) error, add func(c *client, from, to int) error) ([]float64, error) {
 	if err := s.start(b.ctx); err != nil {
-		return 0, 0, 0, err
+		return nil, err
 	}
 	c, err := connect(s)
 	if err != nil {
-		return 0, 0, 0, err
+		return nil, err
 	}
 	defer c.close()
+	if err := prepare(c); err != nil {
+		return nil, err
+	}
 	before, err := s.memory()
 	if err != nil {
-		return 0, 0, 0, err
+		return nil, err
 	}
-	from := now()
-	if err := f(c); err != nil {
-		return 0, 0, 0, err
+	var took [10]float64
+	total := 0.0
+	for i := range took {
+		from := now()
+		if err := add(c, n*i/10, n*(i+1)/10); err != nil {
+			return nil, err
+		}
+		took[i] = millis(now().Sub(from))
+		total += took[i]
 	}
-	took = millis(now().Sub(from))
-	time.Sleep(time.Second) // for collectors to have their turn
+	time.Sleep(2 * time.Second) // for collectors to have their turn
 	after, err := s.memory()
 	if err != nil {
-		return 0, 0, 0, err
+		return nil, err
 	}
 	cpu, err := cpuOf(s, func() error { time.Sleep(2 * time.Second); return nil })
-	return took, float64(after-before) / float64(n), cpu * 1000 / 2, err
+	return []float64{total, took[9] / took[0], float64(after-before) / float64(n), cpu * 1000 / 2}, err
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-func manyPartitions(b *bench, s *server) ([]float64, error) {
-	if s.isLimit() {
-		return nil, errNothing
-	}
-	defer s.stop()
-	n := b.scaled(100_000, 10_000)
-	const topics = 100
-	took, each, idle, err := grown(b, s, n, func(c *client) error {
-		for i := range topics {
-			if err := createTopic(c, fmt.Sprintf("many-%03d", i), n/topics); err != nil {
-				return err
-			}
+func manyPartitions(n int) func(*bench, *server) ([]float64, error) {
+	return func(b *bench, s *server) ([]float64, error) {
+		if s.isLimit() {
+			return nil, errNothing
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	c, err := connect(s)
-	if err != nil {
-		return nil, err
-	}
-	defer c.close()
-	req := kmsg.NewPtrMetadataRequest()
-	req.Version = 12
-	frame := encode("all", req)
-	best := time.Hour
-	for range 5 {
-		from := now()
-		if _, err := c.exchange(frame); err != nil {
+		n := n
+		if s.big {
+			n = min(n, 10_000)
+		}
+		const topics = 100
+		figures, err := grown(b, s, n, func(c *client) error { return createTopic(c, "first", 1) }, func(c *client, from, to int) error {
+			for i := from * topics / n; i < to*topics/n; i++ {
+				if err := createTopic(c, fmt.Sprintf("many-%03d", i), n/topics); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
 			return nil, err
 		}
-		best = min(best, now().Sub(from))
-	}
-	return []float64{took, each, millis(best), idle}, nil
-}
-
-func manyGroups(b *bench, s *server) ([]float64, error) {
-	if s.isLimit() {
-		return nil, errNothing
-	}
-	defer s.stop()
-	n := b.scaled(10_000, 1_000)
-	took, each, idle, err := grown(b, s, n, func(c *client) error {
-		if err := coordinator(c, "group-0"); err != nil {
-			return err
+		c, err := connect(s)
+		if err != nil {
+			return nil, err
 		}
-		for i := range n {
-			if _, err := joinAlone(c, fmt.Sprintf("group-%d", i)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return []float64{took, each, idle}, err
-}
-
-func manyConnections(b *bench, s *server) ([]float64, error) {
-	defer s.stop()
-	n := b.scaled(5_000, 1_000)
-	var clients []*client
-	defer func() { closeAll(clients) }()
-	took, each, idle, err := grown(b, s, n, func(c *client) (err error) {
-		req := kmsg.NewPtrApiVersionsRequest()
-		frame := encode("many", req)
-		if _, err := b.first(s, c, frame, answerNow); err != nil {
-			return err
-		}
-		if clients, err = connectAll(s, n); err != nil {
-			return err
-		}
-		for _, c := range clients {
+		defer c.close()
+		req := kmsg.NewPtrMetadataRequest()
+		req.Version = 12
+		frame := encode("all", req)
+		best := time.Hour
+		for range 5 {
+			from := now()
 			if _, err := c.exchange(frame); err != nil {
-				return err
+				return nil, err
 			}
+			best = min(best, now().Sub(from))
 		}
-		return nil
-	})
-	return []float64{took, each, idle}, err
+		return append(figures, millis(best)), nil
+	}
 }
 
-func manyFetches(b *bench, s *server) ([]float64, error) {
-	defer s.stop()
-	n := b.scaled(5_000, 1_000)
-	const topic = "awaited"
-	var clients []*client
-	defer func() { closeAll(clients) }()
-	frame := produceFrame("light", topic, 1, batch(1, 100, record.None))
-	fetch := fetchFrame("waiting", topic, offsetMark, 1<<20, 60_000)
-	at := bytes.Index(fetch, binary.BigEndian.AppendUint64(nil, offsetMark))
-	_, each, idle, err := grown(b, s, n, func(c *client) (err error) {
-		if !s.isLimit() {
-			if err := createTopic(c, topic, 1); err != nil {
-				return err
+func manyGroups(n int) func(*bench, *server) ([]float64, error) {
+	return func(b *bench, s *server) ([]float64, error) {
+		if s.isLimit() {
+			return nil, errNothing
+		}
+		return grown(b, s, n, func(c *client) error { return coordinator(c, "group-0") }, func(c *client, from, to int) error {
+			for i := from; i < to; i++ {
+				if _, err := joinAlone(c, fmt.Sprintf("group-%d", i)); err != nil {
+					return err
+				}
 			}
-		}
-		if _, err := b.first(s, c, frame, answerWakes); err != nil {
-			return err
-		}
-		binary.BigEndian.PutUint64(fetch[at:], 0)
-		if _, err := b.first(s, c, fetch, answerWaits); err != nil {
-			return err
-		}
-		binary.BigEndian.PutUint64(fetch[at:], 1)
-		if clients, err = connectAll(s, n); err != nil {
-			return err
-		}
-		for _, c := range clients {
-			if _, err := c.nc.Write(fetch); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	producer, err := connect(s)
-	if err != nil {
-		return nil, err
-	}
-	defer producer.close()
-	var failed error
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, c := range clients {
-		wg.Go(func() {
-			if _, err := c.receive(); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				failed = err
-			}
+			return nil
 		})
 	}
-	pause()
-	from := now()
-	if _, err := producer.exchange(frame); err != nil {
-		return nil, err
+}
+
+func manyConnections(n int) func(*bench, *server) ([]float64, error) {
+	return func(b *bench, s *server) ([]float64, error) {
+		clients := make([]*client, 0, n)
+		defer func() { closeAll(clients) }()
+		frame := encode("many", kmsg.NewPtrApiVersionsRequest())
+		return grown(b, s, n, func(c *client) error {
+			_, err := b.first(s, c, frame, answerNow)
+			return err
+		}, func(_ *client, from, to int) error {
+			more, err := connectAll(s, to-from)
+			clients = append(clients, more...)
+			if err != nil {
+				return err
+			}
+			for _, c := range more {
+				if _, err := c.exchange(frame); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	wg.Wait()
-	return []float64{each, idle, millis(now().Sub(from))}, failed
+}
+
+func manyFetches(n int) func(*bench, *server) ([]float64, error) {
+	return func(b *bench, s *server) ([]float64, error) {
+		const topic = "awaited"
+		clients := make([]*client, 0, n)
+		defer func() { closeAll(clients) }()
+		frame := produceFrame("light", topic, 1, batch(1, 100, record.None))
+		fetch := fetchFrame("waiting", topic, offsetMark, 1<<20, 120_000)
+		at := bytes.Index(fetch, binary.BigEndian.AppendUint64(nil, offsetMark))
+		figures, err := grown(b, s, n, func(c *client) error {
+			if !s.isLimit() {
+				if err := createTopic(c, topic, 1); err != nil {
+					return err
+				}
+			}
+			if _, err := b.first(s, c, frame, answerWakes); err != nil {
+				return err
+			}
+			binary.BigEndian.PutUint64(fetch[at:], 0)
+			_, err := b.first(s, c, fetch, answerWaits)
+			binary.BigEndian.PutUint64(fetch[at:], 1)
+			return err
+		}, func(_ *client, from, to int) error {
+			more, err := connectAll(s, to-from)
+			clients = append(clients, more...)
+			if err != nil {
+				return err
+			}
+			for _, c := range more {
+				if _, err := c.nc.Write(fetch); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		producer, err := connect(s)
+		if err != nil {
+			return nil, err
+		}
+		defer producer.close()
+		var failed error
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for _, c := range clients {
+			wg.Go(func() {
+				if _, err := c.receive(); err != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					failed = err
+				}
+			})
+		}
+		pause()
+		from := now()
+		if _, err := producer.exchange(frame); err != nil {
+			return nil, err
+		}
+		wg.Wait()
+		return append(figures, millis(now().Sub(from))), failed
+	}
 }
 
 // bigGroup is 200 classic members, each on its connection, that join an empty
@@ -215,7 +236,6 @@ func bigGroup(b *bench, s *server) ([]float64, error) {
 	if err := s.start(b.ctx); err != nil {
 		return nil, err
 	}
-	defer s.stop()
 	const members = 200
 	clients, err := connectAll(s, members)
 	defer closeAll(clients)

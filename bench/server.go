@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,6 +25,7 @@ type server struct {
 	pid     int // 0 where it is not known: then only what a client sees is measured
 	command []string
 	process *exec.Cmd
+	big     bool // needs much for each of many: it gets fewer
 }
 
 // limitName is the server that all ratios are to.
@@ -30,10 +33,11 @@ const limitName = "limit"
 
 var listening = regexp.MustCompile(`(?:listening on|bootstrap\.servers=|ready) ?(\S+:\d+)(?: pid (\d+))?`)
 
-// build compiles this repository's servers into dir and gives their commands.
+// build compiles this repository's servers, and cycle, into dir and gives their
+// commands.
 func build(dir string) (map[string][]string, error) {
 	commands := make(map[string][]string)
-	for name, pkg := range map[string]string{limitName: "./bench/limit", "kfake": "./bench/kfake", "minibroker": "./cmd/minibroker"} {
+	for name, pkg := range map[string]string{limitName: "./bench/limit", "kfake": "./bench/kfake", "minibroker": "./cmd/minibroker", "cycle": "./bench/cycle"} {
 		bin := filepath.Join(dir, name)
 		cmd := exec.Command("go", "build", "-ldflags=-s", "-o", bin, pkg)
 		cmd.Stderr = os.Stderr
@@ -53,10 +57,13 @@ func find(arg string, ours map[string][]string) (*server, error) {
 	name, what, given := strings.Cut(arg, "=")
 	if !given {
 		command, ok := ours[name]
-		if !ok {
-			return nil, fmt.Errorf("no server is named %q: give limit, minibroker, kfake, NAME=COMMAND or NAME=HOST:PORT[@PID]", name)
+		switch {
+		case ok && name != "cycle":
+			return &server{name: name, command: command, big: name == "kafka"}, nil
+		case name == "kafka":
+			return nil, errors.New("say where Apache Kafka is: --kafka DIRECTORY or --kafka COMMAND")
 		}
-		return &server{name: name, command: command}, nil
+		return nil, fmt.Errorf("no server is named %q: give limit, minibroker, kfake, kafka, NAME=COMMAND or NAME=HOST:PORT[@PID]", name)
 	}
 	addr, pid, _ := strings.Cut(what, "@")
 	if regexp.MustCompile(`^\S+:\d+$`).MatchString(addr) {
@@ -109,6 +116,25 @@ func (s *server) stop() {
 		s.process = nil
 	}
 }
+
+// kafkaCommand starts Apache Kafka: where is an installation or a command.
+func kafkaCommand(where, dir string) ([]string, error) {
+	if _, err := os.Stat(filepath.Join(where, "bin", "kafka-server-start.sh")); err != nil {
+		if info, err := os.Stat(where); err == nil && info.IsDir() {
+			return nil, fmt.Errorf("--kafka %s: it has no bin/kafka-server-start.sh", where)
+		}
+		command := strings.Fields(where)
+		if len(command) == 1 && filepath.Base(where) == "start-kafka" {
+			command = append(command, "--port", "0")
+		}
+		return command, nil
+	}
+	script := filepath.Join(dir, "kafka.sh")
+	return []string{"sh", script, where, dir}, os.WriteFile(script, kafkaScript, 0o644)
+}
+
+//go:embed kafka.sh
+var kafkaScript []byte
 
 // cpu is the processor time that the server has used, all threads together.
 func (s *server) cpu() (time.Duration, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -12,8 +13,8 @@ import (
 // measure is one figure that a work gives. Lower is better, always.
 type measure struct {
 	name, unit string
-	goal       float64 // what minibroker is to reach, as a ratio to the limit (or in the unit, see absolute)
-	absolute   bool    // there is no limit for this: the figure itself counts
+	base       string  // the server to which ratios are; "": the figure itself counts
+	goal       float64 // what minibroker is to reach, as a ratio if there is a base
 	guarded    bool    // its ratio is one that CI holds
 }
 
@@ -28,12 +29,27 @@ type work struct {
 	run func(b *bench, s *server) ([]float64, error)
 }
 
+func (w *work) guarded() bool {
+	return slices.ContainsFunc(w.measures, func(m measure) bool { return m.guarded })
+}
+
+// rows has a row for each measure, without figures.
+func (w *work) rows() []*row {
+	rows := make([]*row, len(w.measures))
+	for i, m := range w.measures {
+		rows[i] = &row{Work: w.name, Measure: m.name, Unit: m.unit, Goal: m.goal, Base: m.base, Figures: make(map[string][]float64), guarded: m.guarded}
+	}
+	return rows
+}
+
 // bench is what the works share.
 type bench struct {
-	ctx   context.Context
-	quick bool
-	taken map[question][]byte // answers for the limit to give, as a broker gave them
-	round int
+	ctx     context.Context
+	quick   bool
+	servers []*server
+	cycle   []string            // the command that measures brokers inside a program
+	taken   map[question][]byte // answers for the limit to give, as a broker gave them
+	round   int
 }
 
 // question is what the limit chooses its answers by.
@@ -42,15 +58,16 @@ type question struct {
 	clientID string
 }
 
-func works() []work {
+func works(quick bool) []work {
 	var all []work
 	all = append(all, produceWorks()...)
 	all = append(all, fetchWorks()...)
 	all = append(all, smallWorks()...)
 	all = append(all, latencyWorks()...)
 	all = append(all, startWorks()...)
+	all = append(all, cycleWorks()...)
 	all = append(all, memoryWorks()...)
-	return append(all, scaleWorks()...)
+	return append(all, scaleWorks(quick)...)
 }
 
 // scaled is full, or less in the quick mode.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"sync"
 )
 
@@ -177,6 +178,7 @@ func (c *connection) answer(frame []byte) error {
 		c.mu.Lock()
 		c.kept = nil
 		c.mu.Unlock()
+		debug.FreeOSMemory() // so that each round has to get its memory anew
 		c.out = append(c.out, 0, 0, 0, 4)
 		c.out = append(c.out, correlation...)
 		return nil
