@@ -80,6 +80,28 @@ func TestTheGuardFailsOnlyForWhatIsClearlySlower(t *testing.T) {
 	}
 }
 
+// The margin is for what differs by itself from run to run; a broker that takes
+// twice the time is beyond it on any machine, whatever else that has to do.
+func TestTheGuardCatchesABrokerThatTakesTwiceTheTime(t *testing.T) {
+	t.Chdir("..")
+	slowed := filepath.Join(t.TempDir(), "slowed")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", slowed, "./bench/slowed").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	file := filepath.Join(t.TempDir(), "ratios.json")
+	o := options{servers: "minibroker,limit,kfake", rounds: 2, only: "^(Heartbeat|FindCoordinator)", record: file}
+	if err := run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	o.record, o.guard, o.servers = "", file, "minibroker="+slowed+" 100,limit,kfake"
+	err := run(t.Context(), o)
+	for _, want := range []string{"Heartbeat", "FindCoordinator"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s takes twice the time, and the guard says %v", want, err)
+		}
+	}
+}
+
 func TestAServerIsGivenByNameCommandOrAddress(t *testing.T) {
 	ours := map[string][]string{"minibroker": {"/bin/minibroker"}}
 	for arg, want := range map[string]string{

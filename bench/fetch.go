@@ -51,7 +51,7 @@ func checkFetched(answer []byte, atLeast int) error {
 
 func fetchWork(connections, size int) func(*bench, *server) ([]float64, error) {
 	return func(b *bench, s *server) ([]float64, error) {
-		bytes := b.scaled(4<<30, 1<<30)
+		bytes := b.amount(s, 4<<30, 1<<30)
 		var per float64
 		err := b.withTopic(s, 1, func(c *client, topic string) error {
 			if !s.isLimit() {

@@ -94,7 +94,7 @@ func (b *bench) produce(s *server, c *client, frame []byte, bytes int) error {
 
 func produceWork(partitions, batchSize, recordSize int, codec record.Codec) func(*bench, *server) ([]float64, error) {
 	return func(b *bench, s *server) ([]float64, error) {
-		bytes := b.scaled(1<<30, 256<<20)
+		bytes := b.amount(s, 1<<30, 256<<20)
 		raw := batch(batchSize, recordSize, codec)
 		var cpu float64
 		err := b.withTopic(s, partitions, func(c *client, topic string) (err error) {
@@ -107,7 +107,7 @@ func produceWork(partitions, batchSize, recordSize int, codec record.Codec) func
 }
 
 func produceSingles(b *bench, s *server) ([]float64, error) {
-	records := b.scaled(1_000_000, 200_000)
+	records := b.amount(s, 1_000_000, 200_000)
 	raw := batch(1, 100, record.None)
 	var cpu float64
 	err := b.withTopic(s, 1, func(c *client, topic string) (err error) {

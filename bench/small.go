@@ -77,7 +77,7 @@ func (b *bench) small(s *server, c *client, frame []byte) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	requests := b.scaled(1_000_000, 200_000)
+	requests := b.amount(s, 1_000_000, 200_000)
 	const n = 5 // as many as Kafka's clients have in flight
 	l := load{frames: repeat(frame, n), n: n, times: requests / smallConnections / n}
 	cpu, err := cpuOf(s, func() error {

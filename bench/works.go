@@ -78,6 +78,15 @@ func (b *bench) scaled(full, quick int) int {
 	return full
 }
 
+// amount is scaled for works whose figures are for each unit of it. In the quick
+// mode those that cost many times as much as minibroker get less.
+func (b *bench) amount(s *server, full, quick int) int {
+	if b.quick && !s.isLimit() && s.name != "minibroker" {
+		quick /= 4
+	}
+	return b.scaled(full, quick)
+}
+
 func (s *server) isLimit() bool { return s.name == limitName }
 
 // API keys and modes of frames for the limit; see its package.
