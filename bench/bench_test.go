@@ -11,7 +11,7 @@ import (
 
 // figures are a work's row as a run gives it.
 func figures(work string, minibroker, limit, kfake []float64) []*row {
-	r := &row{Work: work, Measure: "CPU", Base: limitName, guarded: true,
+	r := &row{Work: work, Measure: "CPU", Base: limitName, margin: steady,
 		Figures: map[string][]float64{limitName: limit, "minibroker": minibroker, "kfake": kfake}}
 	r.finish()
 	return []*row{r}
@@ -41,41 +41,48 @@ func TestAFigureOfNothingMakesNoRatio(t *testing.T) {
 
 func TestTheGuardFailsOnlyForWhatIsClearlySlower(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ratios.json")
-	if err := keep(file, append(figures("produce", []float64{3}, []float64{1}, []float64{6}), figures("fetch", []float64{2}, []float64{1}, []float64{8})...)); err != nil {
+	if err := os.WriteFile(file, []byte(`{"produce": {"limit": 3, "kfake": 0.5}, "start": {"kfake": 0.5}}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	one := func(by float64) []float64 { return []float64{by} }
+	type measured struct{ minibroker, limit, kfake float64 }
 	for _, c := range []struct {
-		what        string
-		rows        []*row
-		measured    float64 // what measuring again gives; 0: it must not be
-		wantFailure string
+		what, work string
+		times      []measured // it is measured
+		want       string     // "": all is well
 	}{
-		{"as it was", figures("produce", one(3), one(1), one(6)), 0, ""},
-		{"within the margin", figures("produce", one(3*margin*.99), one(1), one(6)), 0, ""},
-		{"the limit was lucky", figures("produce", one(3), one(.5), one(6)), 0, ""},
-		{"another kernel", figures("produce", one(4), one(1), one(10)), 0, ""},
-		{"slower, but only at first", figures("produce", one(5), one(1), one(6)), 3, ""},
-		{"slower", figures("produce", one(5), one(1), one(6)), 5, "produce: 5.00 times limit, recorded is 3.00; 0.83 times kfake, recorded is 0.50"},
-		{"one that nobody measured", figures("fetch", nil, one(1), one(6)), 9, "fetch: it was not measured"},
-		{"one that nobody recorded", figures("new", one(1), one(1), one(1)), 0, "new: not recorded"},
+		{"as it was", "produce", []measured{{3, 1, 6}}, ""},
+		{"within the margin", "produce", []measured{{3 * steady * .99, 1, 6}}, ""},
+		{"the limit is lucky", "produce", []measured{{3, .5, 6}}, ""},
+		{"another kernel", "produce", []measured{{5, 1, 10}}, ""},
+		{"slower, but only at first", "produce", []measured{{6, 1, 6}, {3, 1, 6}}, ""},
+		{"slower", "produce", []measured{{6, 1, 6}, {5, 1, 6}, {5.5, 1, 6}}, "produce: 5.00 times limit, recorded is 3.00; 0.83 times kfake, recorded is 0.50"},
+		{"without a limit", "start", []measured{{9, 0, 10}, {9, 0, 10}, {9, 0, 10}}, "start: 0.90 times kfake, recorded is 0.50"},
+		{"nothing to be had", "produce", []measured{{}, {}, {}}, "produce: it was not measured"},
+		{"new", "fetch", nil, "fetch: not recorded"},
 	} {
-		b := &bench{ctx: t.Context(), servers: []*server{{name: "minibroker", process: new(exec.Cmd)}}}
-		w := work{name: c.rows[0].Work, run: func(*bench, *server) ([]float64, error) {
-			if c.measured == 0 {
-				t.Errorf("%s: it is measured again", c.what)
+		at := 0
+		w := work{name: c.work, fresh: true, measures: []measure{{margin: steady}}}
+		w.run = func(_ *bench, s *server) ([]float64, error) {
+			if at/3 == len(c.times) {
+				t.Fatalf("%s: it is measured %d times", c.what, at/3+1)
 			}
-			if c.measured == 9 {
-				return nil, errNothing
+			now := c.times[at/3]
+			at++
+			if figure := map[string]float64{"minibroker": now.minibroker, limitName: now.limit, "kfake": now.kfake}[s.name]; figure > 0 {
+				return []float64{figure}, nil
 			}
-			return []float64{c.measured}, nil
-		}}
-		err := b.guard(file, []work{w}, [][]*row{c.rows}, 1)
-		if c.wantFailure == "" && err != nil {
-			t.Errorf("%s: %v", c.what, err)
+			return nil, errNothing
 		}
-		if c.wantFailure != "" && (err == nil || !strings.Contains(err.Error(), c.wantFailure)) {
-			t.Errorf("%s: %v, want %q", c.what, err, c.wantFailure)
+		b := &bench{ctx: t.Context()}
+		for _, name := range []string{"minibroker", limitName, "kfake"} {
+			b.servers = append(b.servers, &server{name: name, command: []string{name}})
+		}
+		_, err := b.guard(file, []work{w}, 1)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v, want %q", c.what, err, c.want)
+		}
+		if at != 3*len(c.times) {
+			t.Errorf("%s: servers were measured %d times, not %d", c.what, at, 3*len(c.times))
 		}
 	}
 }

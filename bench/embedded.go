@@ -10,13 +10,13 @@ import (
 
 // cycleWorks are brokers that a Go test starts in its own process.
 func cycleWorks() []work {
-	row := func(name, cycle string, full, quick int, goal float64) work {
-		return work{name: name, quick: true, fresh: true, measures: []measure{{name: "CPU", unit: "µs/cycle", base: "kfake", goal: goal, guarded: true}},
+	row := func(name, cycle string, full, quick int, goal, margin float64) work {
+		return work{name: name, quick: true, fresh: true, measures: []measure{{name: "CPU", unit: "µs/cycle", base: "kfake", goal: goal, margin: margin}},
 			run: func(b *bench, s *server) ([]float64, error) { return b.cycles(s, cycle, b.scaled(full, quick)) }}
 	}
 	return []work{
-		row("one broker per test: start and close", "open", 10_000, 2_000, 0.7),
-		row("one broker per test: with create, produce, consume by kgo", "use", 500, 100, 0.6),
+		row("one broker per test: start and close", "open", 10_000, 2_000, 0.7, restless),
+		row("one broker per test: with create, produce, consume by kgo", "use", 500, 100, 0.6, steady),
 	}
 }
 

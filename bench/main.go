@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,7 +33,7 @@ func main() {
 	flag.StringVar(&o.only, "run", "", "only works whose name matches this regular expression; with --quick, of the long ones too")
 	flag.StringVar(&o.json, "json", "", "write all figures to this file")
 	flag.StringVar(&o.guard, "guard", "", "measure what this file holds ratios of; exit with 1 when one is clearly worse now")
-	flag.StringVar(&o.record, "record", "", "measure the same and write the ratios to this file")
+	flag.StringVar(&o.record, "record", "", "measure the same, several times, and write the ratios to this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -92,26 +93,23 @@ func run(ctx context.Context, o options) error {
 			s.stop()
 		}
 	}()
-	var did []work
-	var rows [][]*row // of each work
+	todo := slices.DeleteFunc(works(o.quick), func(w work) bool { return !o.wants(&w, only) })
 	warmMemory(b.scaled(3<<30, 1<<30))
-	for _, w := range works(o.quick) {
-		if !o.wants(&w, only) {
-			continue
-		}
-		fmt.Fprintf(os.Stderr, "%s\n", w.name)
-		r := w.rows()
-		b.measure(&w, r, o.rounds)
-		did, rows = append(did, w), append(rows, r)
-		if ctx.Err() != nil {
-			return ctx.Err()
+	var rows [][]*row // of each work
+	switch {
+	case o.record != "":
+		rows, err = b.record(o.record, todo, o.rounds)
+	case o.guard != "":
+		rows, err = b.guard(o.guard, todo, o.rounds)
+	default:
+		for _, w := range todo {
+			fmt.Fprintf(os.Stderr, "%s\n", w.name)
+			r := w.rows()
+			b.measure(&w, r, o.rounds)
+			rows = append(rows, r)
 		}
 	}
-	var guardErr error
-	if o.guard != "" {
-		guardErr = b.guard(o.guard, did, rows, o.rounds)
-	}
-	return errors.Join(b.report(&o, rows), guardErr)
+	return errors.Join(ctx.Err(), b.report(&o, rows), err)
 }
 
 // report writes what was measured.
@@ -139,9 +137,6 @@ func (b *bench) report(o *options, of [][]*row) error {
 		if err := writeJSON(f, machine(), rows); err != nil {
 			return err
 		}
-	}
-	if o.record != "" {
-		return keep(o.record, rows)
 	}
 	return nil
 }

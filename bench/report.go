@@ -18,7 +18,7 @@ type row struct {
 	Base    string               `json:"base,omitempty"`   // the server that ratios are to
 	Figures map[string][]float64 `json:"figures"`          // server -> one for each round
 	Ratios  map[string]float64   `json:"ratios,omitempty"` // server -> median of the rounds' ratios to the base
-	guarded bool
+	margin  float64
 }
 
 // finish computes the ratios.
@@ -39,6 +39,14 @@ func (r *row) finish() {
 			r.Ratios[name] = median(ratios)
 		}
 	}
+}
+
+// add takes the figures of another row of the same measure.
+func (r *row) add(other *row) {
+	for name, figures := range other.Figures {
+		r.Figures[name] = append(r.Figures[name], figures...)
+	}
+	r.finish()
 }
 
 // best is the ratio of the best figures of two servers; 0 where one has none.

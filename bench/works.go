@@ -15,7 +15,7 @@ type measure struct {
 	name, unit string
 	base       string  // the server to which ratios are; "": the figure itself counts
 	goal       float64 // what minibroker is to reach, as a ratio if there is a base
-	guarded    bool    // its ratio is one that CI holds
+	margin     float64 // CI holds the ratios that were recorded, times this; 0: it does not
 }
 
 // work is one row, or some, of the table: the same task for each server.
@@ -30,14 +30,14 @@ type work struct {
 }
 
 func (w *work) guarded() bool {
-	return slices.ContainsFunc(w.measures, func(m measure) bool { return m.guarded })
+	return slices.ContainsFunc(w.measures, func(m measure) bool { return m.margin > 0 })
 }
 
 // rows has a row for each measure, without figures.
 func (w *work) rows() []*row {
 	rows := make([]*row, len(w.measures))
 	for i, m := range w.measures {
-		rows[i] = &row{Work: w.name, Measure: m.name, Unit: m.unit, Goal: m.goal, Base: m.base, Figures: make(map[string][]float64), guarded: m.guarded}
+		rows[i] = &row{Work: w.name, Measure: m.name, Unit: m.unit, Goal: m.goal, Base: m.base, Figures: make(map[string][]float64), margin: m.margin}
 	}
 	return rows
 }

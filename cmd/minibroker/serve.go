@@ -22,8 +22,12 @@ import (
 	"minibroker/ui"
 )
 
-// stopWithin is how long requests in work on the HTTP port may take at the end.
-const stopWithin = 3 * time.Second
+const (
+	// stopWithin is how long requests in work on the HTTP port may take at the end.
+	stopWithin = 3 * time.Second
+	// startedAfter is when starting is over, its first clients' connecting too.
+	startedAfter = time.Second
+)
 
 func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	log := slog.New(newLogHandler(o, stderr))
@@ -64,6 +68,7 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 		}
 	}
 	announce(stdout, b, web)
+	defer clock.Real{}.AfterFunc(startedAfter, forgetStart).Stop()
 
 	<-ctx.Done()
 	forget() // a second signal ends the process at once
