@@ -7,7 +7,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"minibroker/broker"
 	"minibroker/broker/fixture"
 )
 
@@ -92,8 +91,6 @@ func explain(err error) *Problem {
 	switch {
 	case errors.As(err, new(*fixture.Error)):
 		as = say(http.StatusUnprocessableEntity, err.Error(), "Change that line and send the fixture again.")
-	case errors.Is(err, broker.ErrOpenTransaction):
-		as = say(http.StatusConflict, "A transaction is open.", "Commit or abort it first.")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		as = say(http.StatusRequestTimeout, err.Error(), "Wait longer by ?timeout=, or look why it does not come about.")
 	default:

@@ -78,7 +78,7 @@ func init() {
 		{method: "POST", path: "/clock/advance", id: "advanceClock", tag: "state", summary: "Move the clock ahead; all that falls due is done when this is answered", body: Advance{}, status: 200, answer: Clock{}, handle: advance},
 		{method: "POST", path: "/reset", id: "reset", tag: "state", summary: "Go back to how the broker started: its own topics and fixtures, and nothing else", status: 200, answer: ResetResult{}, handle: reset},
 		{method: "GET", path: "/snapshots", id: "listSnapshots", tag: "state", summary: "The snapshots that are kept", status: 200, answer: SnapshotList{}, handle: listSnapshots},
-		{method: "PUT", path: "/snapshots/{name}", id: "takeSnapshot", tag: "state", summary: "Keep the state under a name: topics, records, configs and committed offsets", status: 204, handle: takeSnapshot},
+		{method: "PUT", path: "/snapshots/{name}", id: "takeSnapshot", tag: "state", summary: "Keep the state under a name: topics, records, configs, groups' offsets, transactions, quotas and users", status: 204, handle: takeSnapshot},
 		{method: "DELETE", path: "/snapshots/{name}", id: "deleteSnapshot", tag: "state", summary: "Forget a snapshot", status: 204, handle: deleteSnapshot},
 		{method: "POST", path: "/snapshots/{name}/restore", id: "restoreSnapshot", tag: "state", summary: "Go back to a snapshot", status: 200, answer: ResetResult{}, handle: restoreSnapshot},
 		{method: "GET", path: "/fixture", id: "dumpFixture", tag: "state", summary: "What the broker has, as a fixture in JSON lines", status: 200, answerMedia: "application/jsonl", stream: dumpFixture,

@@ -130,10 +130,7 @@ func listSnapshots(a *API, _ *http.Request) (any, error) {
 const maxSnapshots = 100
 
 func takeSnapshot(a *API, r *http.Request) (any, error) {
-	s, err := a.b.Snapshot()
-	if err != nil {
-		return nil, err
-	}
+	s := a.b.Snapshot()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.snapshots) >= maxSnapshots {

@@ -279,10 +279,7 @@ func ExampleBroker_Snapshot() {
 	b := start()
 	defer b.Close()
 	_ = b.Produce("orders", broker.Record{Value: []byte("tea")})
-	prepared, err := b.Snapshot()
-	if err != nil {
-		fmt.Println(err)
-	}
+	prepared := b.Snapshot()
 	_ = b.Produce("orders", broker.Record{Value: []byte("coffee")})
 	b.Restore(prepared)
 	fmt.Println(b.Topic("orders").Len())

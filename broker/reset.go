@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -103,17 +102,22 @@ func (s *transactions) reset() {
 }
 
 // Snapshot is the state of a broker at one moment: its topics with their
-// records and configs, its own configs, the groups' committed offsets, and how far
-// share groups are. It
-// never changes and can be restored any number of times. It shares the records'
-// memory with the broker, and keeps them alive.
+// records and configs, its own configs and feature levels, the groups' committed
+// offsets, how far share groups are, producers and transactions, open ones
+// included, quotas, and users with their passwords. It never changes and can be
+// restored any number of times. It shares the records' memory with the broker,
+// and keeps them alive.
 type Snapshot struct {
-	config *config.Broker
-	own    []*config.Broker             // of each broker
-	others map[string]map[string]string // controller.configs
-	topics []topicSnapshot
-	groups map[string][]kmsg.OffsetCommitRequestTopic
-	shares map[string]shareSnapshot // by the ids of share groups
+	config       *config.Broker
+	own          []*config.Broker             // of each broker
+	others       map[string]map[string]string // controller.configs
+	features     *featureLevels
+	quotas       *quotaTable
+	users        map[scramKey]scramCredential
+	topics       []topicSnapshot
+	groups       map[string][]kmsg.OffsetCommitRequestTopic
+	shares       map[string]shareSnapshot // by the ids of share groups
+	transactions txnSnapshot
 }
 
 type topicSnapshot struct {
@@ -126,57 +130,59 @@ type partitionSnapshot struct {
 	highWatermark int64
 	leadership    *leadership
 	producers     *producerStates
+	open          []openTxn
 	aborted       []abortedTxn
 }
 
-// ErrOpenTransaction says that a snapshot cannot be taken while a transaction
-// is open.
-var ErrOpenTransaction = errors.New("a transaction is open: commit or abort it before Snapshot")
-
-// Snapshot takes the broker's state, to be brought back by Restore. It costs a
-// few pointers per partition and megabyte, and copies no record. What is under
-// way is not part of it: members of groups, records on loan to them, faults, and producers' transactional
-// ids. The error is ErrOpenTransaction.
-func (b *Broker) Snapshot() (*Snapshot, error) {
+// Snapshot takes the broker's state, to be brought back by [Broker.Restore]. It
+// costs a few pointers per partition and megabyte, and copies no record. What is
+// under way on connections is not part of it: members of groups, records on loan
+// to them, faults and hooks.
+func (b *Broker) Snapshot() (s *Snapshot) {
 	b.controller.mu.Lock()
 	defer b.controller.mu.Unlock()
-	s := &Snapshot{config: b.config.Load(), others: maps.Clone(b.controller.configs), groups: make(map[string][]kmsg.OffsetCommitRequestTopic), shares: make(map[string]shareSnapshot)}
-	for _, n := range b.nodes {
-		s.own = append(s.own, n.config.Load())
-	}
-	open := false
-	b.image.Load().topics.Scan(func(_ string, t *topic) bool {
-		if t.internal {
-			return true
+	b.transactions.still(func(all []*transaction) {
+		s = &Snapshot{
+			config: b.config.Load(), others: maps.Clone(b.controller.configs), features: b.features.Load(),
+			quotas: b.quotas.table.Load(), users: b.scram.snapshot(), transactions: b.transactions.snapshot(all),
+			groups: make(map[string][]kmsg.OffsetCommitRequestTopic), shares: make(map[string]shareSnapshot),
 		}
-		ts := topicSnapshot{topic: t}
-		for _, p := range t.partitions {
-			p.mu.Lock()
-			open = open || len(p.txns.open) > 0
-			ts.partitions = append(ts.partitions, p.snapshot())
-			p.mu.Unlock()
+		for _, n := range b.nodes {
+			s.own = append(s.own, n.config.Load())
 		}
-		s.topics = append(s.topics, ts)
-		return true
-	})
-	if open {
-		return nil, ErrOpenTransaction
-	}
-	for _, id := range b.groups.all() {
-		b.groups.peek(id, func(g *group.Group) {
-			if g.IsShare() {
-				s.shares[id] = shareSnapshot{g.Epoch(), g.Begun(), b.shares.snapshot(id)}
-				return
+		b.image.Load().topics.Scan(func(_ string, t *topic) bool {
+			if t.internal {
+				return true
 			}
-			s.groups[id] = commits(g.Offsets())
+			ts := topicSnapshot{topic: t}
+			for _, p := range t.partitions {
+				p.mu.Lock()
+				ts.partitions = append(ts.partitions, p.snapshot())
+				p.mu.Unlock()
+			}
+			s.topics = append(s.topics, ts)
+			return true
 		})
-	}
-	return s, nil
+		for _, id := range b.groups.all() {
+			b.groups.peek(id, func(g *group.Group) {
+				if g.IsShare() {
+					s.shares[id] = shareSnapshot{g.Epoch(), g.Begun(), b.shares.snapshot(id)}
+					return
+				}
+				s.groups[id] = commits(g.Offsets())
+				for _, req := range g.Offsets().Pending() {
+					req.Group = id
+					s.transactions.offsets = append(s.transactions.offsets, req)
+				}
+			})
+		}
+	})
+	return s
 }
 
 // snapshot needs p.mu.
 func (p *partition) snapshot() partitionSnapshot {
-	s := partitionSnapshot{log: p.log.Clone(), highWatermark: p.highWatermark.Load(), leadership: p.leadership.Load(), producers: p.producers.clone()}
+	s := partitionSnapshot{log: p.log.Clone(), highWatermark: p.highWatermark.Load(), leadership: p.leadership.Load(), producers: p.producers.clone(), open: slices.Clone(p.txns.open)}
 	if aborted := p.txns.aborted.Load(); aborted != nil {
 		s.aborted = slices.Clone(*aborted)
 	}
@@ -211,11 +217,15 @@ func commits(o *group.Offsets) (topics []kmsg.OffsetCommitRequestTopic) {
 }
 
 // Restore brings the broker to the state of a snapshot, of this broker or of
-// another. All else goes as with [Broker.Reset]. The topics have the ids that
-// they had, and the committed offsets count as committed now.
+// another, in microseconds. All else goes as with [Broker.Reset]. The topics have
+// the ids that they had, the committed offsets count as committed now, and open
+// transactions have as much of their time-out left as they had.
 func (b *Broker) Restore(s *Snapshot) {
 	b.renew(s.config, func() {
 		b.controller.configs = maps.Clone(s.others)
+		b.features.Store(s.features)
+		b.quotas.table.Store(s.quotas)
+		b.scram.restore(s.users)
 		if len(s.own) == len(b.nodes) {
 			for i, n := range b.nodes {
 				n.config.Store(s.own[i])
@@ -231,6 +241,7 @@ func (b *Broker) Restore(s *Snapshot) {
 		}
 		b.commitAs(id, topics)
 	}
+	b.transactions.restore(&s.transactions)
 	for id, of := range s.shares {
 		b.internalTopic(groupMetadataTopic)
 		b.internalTopic(shareStateTopic)
@@ -269,6 +280,9 @@ func (b *Broker) restored(s *topicSnapshot) *topic {
 		if from.aborted != nil {
 			aborted := slices.Clone(from.aborted)
 			p.txns.aborted.Store(&aborted)
+		}
+		for _, o := range from.open {
+			p.txns.begin(o.producerID, o.first)
 		}
 		p.highWatermark.Store(p.log.EndOffset()) // all replicas are in sync
 		t.partitions[i] = p

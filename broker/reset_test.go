@@ -2,8 +2,10 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -71,10 +73,7 @@ func TestASnapshotIsRestoredAsOftenAsWanted(t *testing.T) {
 	}
 	commitOffset(t, c, "g", "orders", 2)
 	id := b.image.Load().topic("orders").id
-	s, err := b.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := b.Snapshot()
 	other := Start(t, WithMemoryNetwork())
 	for _, to := range []*Broker{b, b, other} {
 		if err := to.Produce("orders", Record{Value: []byte("later")}); err != nil {
@@ -106,10 +105,7 @@ func TestRestoredRecordsMayBeOld(t *testing.T) {
 	if err := b.Produce("t", Record{Timestamp: time.Unix(1_000_000_000, 0)}); err != nil {
 		t.Fatal(err)
 	}
-	s, err := b.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := b.Snapshot()
 	v.Advance(time.Hour) // they are gone where they were
 	b.Restore(s)
 	v.Advance(time.Minute)
@@ -121,7 +117,7 @@ func TestRestoredRecordsMayBeOld(t *testing.T) {
 func BenchmarkReset(b *testing.B) {
 	broker := Start(b, WithMemoryNetwork(), WithTopic("t", 3, nil))
 	_ = broker.Produce("t", Record{Value: make([]byte, 100_000)})
-	s, _ := broker.Snapshot()
+	s := broker.Snapshot()
 	b.Run("Reset", func(b *testing.B) {
 		for b.Loop() {
 			broker.Reset()
@@ -144,5 +140,108 @@ func TestResetForgetsOffsetsOfOpenTransactions(t *testing.T) {
 	b.Reset()
 	if len(b.groups.pending) != 0 {
 		t.Errorf("%d producers have pending offsets after Reset, want none", len(b.groups.pending))
+	}
+}
+
+// A transaction that is open in a snapshot goes on where it is restored, as often
+// as that happens, with the offsets that it commits.
+func TestASnapshotHasOpenTransactions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := Start(t, WithMemoryNetwork(), WithTopic("orders", 1, nil))
+		ctx := t.Context()
+		client := memoryClient(t, b, kgo.TransactionalID("shop"), kgo.TransactionTimeout(time.Minute), kgo.DefaultProduceTopic("orders"))
+		if err := client.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.ProduceSync(ctx, kgo.StringRecord("open")).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		id, epoch := b.Transaction("shop").Producer()
+		add := kmsg.NewPtrAddOffsetsToTxnRequest()
+		add.Version, add.TransactionalID, add.ProducerID, add.ProducerEpoch, add.Group = 3, "shop", id, epoch, "billing"
+		if resp, err := add.RequestWith(ctx, client); err != nil || resp.ErrorCode != 0 {
+			t.Fatalf("%v, %+v", err, resp)
+		}
+		commit := kmsg.NewPtrTxnOffsetCommitRequest()
+		commit.Version, commit.TransactionalID, commit.ProducerID, commit.ProducerEpoch, commit.Group, commit.Generation = 3, "shop", id, epoch, "billing", -1
+		commit.Topics = []kmsg.TxnOffsetCommitRequestTopic{{Topic: "orders", TopicID: b.image.Load().topic("orders").id, Partitions: []kmsg.TxnOffsetCommitRequestTopicPartition{{Offset: 7, LeaderEpoch: -1}}}}
+		if resp, err := commit.RequestWith(ctx, client); err != nil || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+			t.Fatalf("%v, %+v", err, resp)
+		}
+		time.Sleep(50 * time.Second)
+		s := b.Snapshot()
+		other := Start(t, WithMemoryNetwork())
+		time.Sleep(time.Hour) // here it is over
+		for _, to := range []*Broker{b, other, b} {
+			to.Restore(s)
+			x := to.Transaction("shop")
+			if !x.Open() || !slices.Equal(to.Topic("orders").LastStableOffsets(), []int64{0}) || len(to.Committed("billing")) != 0 {
+				t.Errorf("restored, the transaction is %s, the last stable offsets %v, committed is %v", x, to.Topic("orders").LastStableOffsets(), to.Committed("billing"))
+			}
+			if left := x.Timeout() - time.Since(x.Started()); left != 10*time.Second {
+				t.Errorf("restored, the transaction has %v left", left)
+			}
+			// A new producer has an id of its own.
+			var fresh int64
+			if resp, err := kmsg.NewPtrInitProducerIDRequest().RequestWith(ctx, memoryClient(t, to)); err != nil {
+				t.Error(err)
+			} else {
+				fresh = resp.ProducerID
+			}
+			if fresh <= id {
+				t.Errorf("producer id %d is given out again", fresh)
+			}
+		}
+		// The client that had begun it goes on.
+		if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			t.Fatal(err)
+		}
+		if got := valuesOf(b.Topic("orders").CommittedRecords()); !slices.Equal(got, []string{"open"}) || b.Committed("billing")["orders"][0] != 7 {
+			t.Errorf("committed are %q, and offsets %v", got, b.Committed("billing"))
+		}
+		// Where nobody ends it, its time-out does.
+		if err := other.Transaction("shop").WaitForState(ctx, "CompleteAbort"); err != nil {
+			t.Error(err)
+		}
+		if len(other.Topic("orders").CommittedRecords()) != 0 || len(other.Committed("billing")) != 0 {
+			t.Error("what was aborted is there")
+		}
+	})
+}
+
+func TestASnapshotHasWhatAdministratorsSet(t *testing.T) {
+	b := Start(t, WithMemoryNetwork())
+	c := dialMemory(t, b, "test")
+	quotas := kmsg.NewPtrAlterClientQuotasRequest()
+	quotas.Entries = []kmsg.AlterClientQuotasRequestEntry{{
+		Entity: []kmsg.AlterClientQuotasRequestEntryEntity{{Type: "client-id", Name: kmsg.StringPtr("slow")}},
+		Ops:    []kmsg.AlterClientQuotasRequestEntryOp{{Key: "producer_byte_rate", Value: 1000}},
+	}}
+	ask[*kmsg.AlterClientQuotasResponse](c, quotas)
+	users := kmsg.NewPtrAlterUserSCRAMCredentialsRequest()
+	users.Upsertions = []kmsg.AlterUserSCRAMCredentialsRequestUpsertion{{Name: "anna", Mechanism: 1, Iterations: 4096, Salt: []byte("salt"), SaltedPassword: make([]byte, 32)}}
+	ask[*kmsg.AlterUserSCRAMCredentialsResponse](c, users)
+	features := kmsg.NewPtrUpdateFeaturesRequest()
+	features.Version = 1
+	features.FeatureUpdates = []kmsg.UpdateFeaturesRequestFeatureUpdate{{Feature: "transaction.version", MaxVersionLevel: 0, UpgradeType: 2}}
+	ask[*kmsg.UpdateFeaturesResponse](c, features)
+	state := func() string {
+		level := (*b.features.Load())[transactionVersion]
+		quotas := ask[*kmsg.DescribeClientQuotasResponse](c, kmsg.NewPtrDescribeClientQuotasRequest())
+		users := ask[*kmsg.DescribeUserSCRAMCredentialsResponse](c, kmsg.NewPtrDescribeUserSCRAMCredentialsRequest())
+		return fmt.Sprintf("%d quotas, %d users, level %d", len(quotas.Entries), len(users.Results), level)
+	}
+	const want = "1 quotas, 1 users, level 0"
+	if got := state(); got != want {
+		t.Fatalf("set are %s", got)
+	}
+	s := b.Snapshot()
+	b.Reset()
+	if got := state(); got == want {
+		t.Error("Reset left it")
+	}
+	b.Restore(s)
+	if got := state(); got != want {
+		t.Errorf("restored are %s, want %s", got, want)
 	}
 }

@@ -81,6 +81,20 @@ func (s *scramUsers) reset() {
 	s.all = nil
 }
 
+// snapshot is all credentials.
+func (s *scramUsers) snapshot() map[scramKey]scramCredential {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.all)
+}
+
+// restore makes these all credentials.
+func (s *scramUsers) restore(all map[scramKey]scramCredential) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = maps.Clone(all)
+}
+
 // mechanismsOf lists what a user has, by mechanism. It needs mu.
 func (s *scramUsers) mechanismsOf(user string) (infos []kmsg.DescribeUserSCRAMCredentialsResponseResultCredentialInfo) {
 	for _, m := range []scramMechanism{scramSHA256, scramSHA512} {

@@ -16,25 +16,29 @@ import (
 // transactions V2, the broker adds the group's partition itself, KIP-890; v6:
 // topic ids).
 func (b *Broker) handleTxnOffsetCommit(r *request, req *kmsg.TxnOffsetCommitRequest) (kmsg.Response, error) {
-	topics := b.lookupTopic()
 	by := txn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}
 	var resp *kmsg.TxnOffsetCommitResponse
-	err := b.commitInTransaction(req, by, func() {
-		b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
-			b.groups.pend(req.Group, req.ProducerID)
-			resp, eff = g.CommitInTransaction(now, req, topics, func(records []group.Record) *kerr.Error {
-				if err := b.storeGroupRecords(req.Group, by, records, now); err != nil {
-					return kerr.TypedErrorForCode(err.code)
-				}
-				return nil
-			})
-			return eff
-		})
-	})
+	err := b.commitInTransaction(req, by, func() { resp = b.pendOffsets(req, by) })
 	if err != nil {
-		resp = group.TxnCommitAnswer(req, topics, func(group.Topic, *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error { return err })
+		resp = group.TxnCommitAnswer(req, b.lookupTopic(), func(group.Topic, *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error { return err })
 	}
 	return resp, nil
+}
+
+// pendOffsets notes offsets for when the producer's transaction ends.
+func (b *Broker) pendOffsets(req *kmsg.TxnOffsetCommitRequest, by txn.Producer) (resp *kmsg.TxnOffsetCommitResponse) {
+	topics := b.lookupTopic()
+	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
+		b.groups.pend(req.Group, req.ProducerID)
+		resp, eff = g.CommitInTransaction(now, req, topics, func(records []group.Record) *kerr.Error {
+			if err := b.storeGroupRecords(req.Group, by, records, now); err != nil {
+				return kerr.TypedErrorForCode(err.code)
+			}
+			return nil
+		})
+		return eff
+	})
+	return resp
 }
 
 // commitInTransaction runs commit if the producer's transaction covers the

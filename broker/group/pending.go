@@ -1,6 +1,9 @@
 package group
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -47,6 +50,38 @@ func (o *Offsets) Pend(producerID int64, topic string, partition int32, c Commit
 	}
 	p.count++
 	mine[at] = pendingOffset{Committed: c, seq: p.count}
+}
+
+// Pending is the offsets that open transactions commit when they end, in the
+// order in which they came, as requests for them: TxnOffsetCommit v0.
+func (o *Offsets) Pending() []*kmsg.TxnOffsetCommitRequest {
+	type one struct {
+		producer int64
+		at       topicPartition
+		c        pendingOffset
+	}
+	var all []one
+	for producer, mine := range o.pending.byProducer {
+		for at, c := range mine {
+			if !c.outdated {
+				all = append(all, one{producer, at, c})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b one) int { return cmp.Compare(a.c.seq, b.c.seq) })
+	requests := make([]*kmsg.TxnOffsetCommitRequest, len(all))
+	for i, a := range all {
+		req := kmsg.NewPtrTxnOffsetCommitRequest()
+		req.ProducerID, req.Generation = a.producer, -1
+		t := kmsg.NewTxnOffsetCommitRequestTopic()
+		t.Topic = a.at.topic
+		p := kmsg.NewTxnOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = a.at.partition, a.c.Offset, a.c.LeaderEpoch, &a.c.Metadata
+		t.Partitions = append(t.Partitions, p)
+		req.Topics = append(req.Topics, t)
+		requests[i] = req
+	}
+	return requests
 }
 
 // Unstable says whether an open transaction may yet change a partition's

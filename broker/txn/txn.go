@@ -8,6 +8,7 @@
 package txn
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -100,6 +101,17 @@ type Transaction struct {
 // New is a transactional id that nobody has yet: Init gives it to a producer.
 func New(id string) *Transaction {
 	return &Transaction{id: id, current: Nobody, lastEpoch: -1, previousID: -1, nextID: -1, started: -1}
+}
+
+// Clone is a copy of the transaction whose moments are so many ms later.
+func (t *Transaction) Clone(later int64) *Transaction {
+	c := *t
+	c.partitions = maps.Clone(t.partitions)
+	c.updated += later
+	if c.started >= 0 {
+		c.started += later
+	}
+	return &c
 }
 
 // Init gives the id to a producer, for transactions of at most timeout ms, and
