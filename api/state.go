@@ -172,7 +172,7 @@ func deleteSnapshot(a *API, r *http.Request) (any, error) {
 }
 
 func dumpFixture(a *API, w http.ResponseWriter, r *http.Request) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(a.b.Bootstrap(), ",")...), kgo.Dialer(a.b.Dialer()), kgo.ClientID(dump.ClientID), kgo.DisableClientMetrics(), kgo.RetryTimeout(10*time.Second))
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(a.b.Bootstrap(), ",")...), kgo.Dialer(a.b.AdminDialer()), kgo.ClientID(dump.ClientID), kgo.DisableClientMetrics(), kgo.RetryTimeout(10*time.Second))
 	if err != nil {
 		return err
 	}

@@ -289,10 +289,12 @@ func FuzzAdvertise(f *testing.F) {
 func TestSeveralBrokersAreToldWithTheirPorts(t *testing.T) {
 	nodes := []*node{{id: 1, place: 0}, {id: 2, place: 1}, {id: 3, place: 2}}
 	for i, n := range nodes {
-		n.at = []net.Listener{fakeListener{addr: "0.0.0.0:" + strconv.Itoa(9092+10*i)}}
-		n.memory = &memoryNetwork{memoryAddressOf(n, len(nodes))}
+		n.ports = []*port{{
+			at:     []net.Listener{fakeListener{addr: "0.0.0.0:" + strconv.Itoa(9092+10*i)}},
+			memory: &memoryNetwork{memoryAddressOf(n, 0, len(nodes))},
+		}}
 	}
-	inMemory := peer{node: nodes[1], listener: nodes[1].memory}
+	inMemory := peer{node: nodes[1], listener: nodes[1].ports[0].memory}
 	for _, c := range []struct {
 		name, rules, published string
 		container              bool

@@ -37,6 +37,9 @@ func (b *Broker) handleApiVersions(r *request, req *kmsg.ApiVersionsRequest) (km
 		resp.ErrorCode = kerr.RebootstrapRequired.Code
 		return resp, nil
 	}
+	if r.sasl != nil && r.sasl.state == saslFirst {
+		r.sasl.state = saslHandshake
+	}
 	resp.ApiKeys = servedKeys
 	b.tellFeatures(resp)
 	return resp, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"minibroker/broker/auth"
 	"minibroker/internal/memnet"
 	"minibroker/protocol"
 )
@@ -29,7 +30,7 @@ func (b *Broker) Request(_ context.Context, req kmsg.Request) (kmsg.Response, er
 	nc, other := memnet.Pipe("inside", "inside")
 	defer nc.Close()
 	defer other.Close()
-	c := &conn{broker: b, node: n, nc: nc, peer: newPeer(n, nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}, clientID: insideClient}
+	c := &conn{broker: b, node: n, nc: nc, peer: newPeer(n, n.inner, nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}, principal: auth.Anonymous, super: true, clientID: insideClient}
 	resp, err := handlers[api.Key](b, &request{conn: c, key: api.Key, version: api.Max, body: req})
 	if s, ok := resp.(spliced); ok {
 		resp = s.model()

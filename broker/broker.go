@@ -44,6 +44,7 @@ type Broker struct {
 	janitor       janitor
 	transactions  transactions
 	quotas        quotas
+	passwords     map[string]string // of the users given at the start, by name
 	scram         scramUsers
 	telemetry     telemetry
 	producerIDs   atomic.Int64 // given out so far
@@ -121,9 +122,6 @@ func New(opts ...Option) (*Broker, error) {
 		webPort:    o.webPort,
 		closing:    make(chan struct{}),
 	}
-	for _, n := range nodes {
-		n.memory = &memoryNetwork{memoryAddressOf(n, len(nodes))}
-	}
 	b.loggers = newLoggers(o.log)
 	b.log = b.loggers.named(rootLogger)
 	b.seeds, b.started = o.topics, cfg
@@ -135,6 +133,9 @@ func New(opts ...Option) (*Broker, error) {
 	b.config.Store(cfg)
 	b.image.Store(newImage(nodes))
 	b.init()
+	if err := b.addUsers(o.users); err != nil {
+		return nil, err
+	}
 	for _, t := range o.topics {
 		if err := b.createSeed(t); err != nil {
 			return nil, err
@@ -172,7 +173,7 @@ func (b *Broker) Close() error {
 		b.doors.Lock() // whoever starts a broker now finds the cluster closed
 		close(b.closing)
 		for _, n := range b.nodes {
-			errs = append(errs, closeAll(n.listeners))
+			errs = append(errs, n.shut())
 		}
 		b.doors.Unlock()
 		b.conns.closeAll()
@@ -204,7 +205,7 @@ func (b *Broker) Addrs() []string {
 func (b *Broker) Bootstrap() string {
 	local := make([]string, len(b.nodes))
 	for i, n := range b.nodes {
-		local[i] = listen.Local(n.at)
+		local[i] = listen.Local(n.ports[0].at)
 	}
 	return strings.Join(local, ",")
 }

@@ -90,8 +90,7 @@ func (b *Broker) StopBroker(id int32) error {
 		return nil
 	}
 	b.control(func() { b.fence(n) })
-	_ = closeAll(n.listeners) // it is gone, whatever the system says
-	n.listeners = nil
+	_ = n.shut() // it is gone, whatever the system says
 	b.conns.stop(n)
 	n.fetchSessions.Store(newFetchSessions())
 	b.changes.happened()

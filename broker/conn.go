@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"minibroker/broker/auth"
 	"minibroker/protocol"
 )
 
@@ -27,6 +28,12 @@ type conn struct {
 	closing <-chan struct{}
 	in      *protocol.FrameReader
 	out     answerWriter
+
+	principal auth.Principal // who sends the requests
+	super     bool           // may do everything, whatever ACLs say: it is from inside
+	byToken   bool           // authenticated by a delegation token
+	sasl      *saslSession   // nil: its port asks nobody who they are
+	last      error          // after the answer in work the connection ends, for this reason
 
 	clientID string // of the newest request
 	// Named by the client in ApiVersions (KIP-511); empty if it did not.
@@ -46,8 +53,9 @@ type conn struct {
 type peer struct {
 	local, remote netip.AddrPort // IPv4-mapped addresses are unmapped; invalid when the network has no IP
 	node          *node          // whom it reached
+	port          *port          // by which way
 	listener      net.Listener
-	serverName    string // SNI, once there is TLS
+	serverName    string // that the client asked for in its TLS handshake (SNI)
 }
 
 func (c *conn) String() string {
@@ -58,7 +66,7 @@ func (c *conn) String() string {
 }
 
 // accept serves each connection of one listener of n on a goroutine of its own.
-func (b *Broker) accept(n *node, l net.Listener) {
+func (b *Broker) accept(n *node, p *port, l net.Listener) {
 	for {
 		nc, err := l.Accept()
 		if err != nil {
@@ -80,23 +88,29 @@ func (b *Broker) accept(n *node, l net.Listener) {
 			}
 			continue
 		}
-		if !b.connect(n, nc, l) {
+		if !b.connect(n, p, nc, l) {
 			_ = nc.Close()
 			return
 		}
 	}
 }
 
-// connect serves nc, which came to n by l, on a goroutine of its own; false when
-// n is stopped.
-func (b *Broker) connect(n *node, nc net.Conn, l net.Listener) bool {
+// connect serves nc, which came to n by l of p, on a goroutine of its own; false
+// when n is stopped.
+func (b *Broker) connect(n *node, p *port, nc net.Conn, l net.Listener) bool {
 	c := &conn{
 		broker: b,
 		node:   n,
 		nc:     nc,
-		peer:   newPeer(n, nc, l),
+		peer:   newPeer(n, p, nc, l),
 		in:     protocol.NewFrameReader(lazily(nc)),
 		out:    answerWriter{w: nc},
+
+		principal: auth.Anonymous,
+		super:     p.inner,
+	}
+	if p.protocol.sasl() && !p.inner {
+		c.sasl = new(saslSession)
 	}
 	if wait := b.tooManyConnections(c.peer.remote); wait > 0 {
 		return b.conns.refuse(c, wait)
@@ -104,8 +118,8 @@ func (b *Broker) connect(n *node, nc net.Conn, l net.Listener) bool {
 	return b.conns.add(c)
 }
 
-func newPeer(n *node, nc net.Conn, l net.Listener) peer {
-	return peer{node: n, local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()), listener: l}
+func newPeer(n *node, p *port, nc net.Conn, l net.Listener) peer {
+	return peer{node: n, port: p, local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()), listener: l}
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
@@ -136,7 +150,7 @@ func (c *conn) serve() {
 		}
 	}()
 	for {
-		frame, err := c.in.Next(b.maxFrame())
+		frame, err := c.in.Next(c.maxFrame())
 		if err == nil {
 			err = c.handle(frame)
 		}

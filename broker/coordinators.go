@@ -43,6 +43,11 @@ func (r *request) coordinates(topic, key string) *kerr.Error {
 // serve answers a request, unless it belongs to a feature that is off, or is for
 // a coordinator that is elsewhere.
 func (b *Broker) serve(r *request) (kmsg.Response, error) {
+	if r.sasl != nil {
+		if resp := r.illegalSASLState(); resp != nil {
+			return resp, nil
+		}
+	}
 	if b.switchedOff(r.key) {
 		f := fault.Fail(kmsg.Key(r.key), kerr.UnsupportedVersion)
 		return b.failed(&f, r)

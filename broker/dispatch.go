@@ -50,6 +50,11 @@ type spliced interface {
 // handle works on one request and encodes its answer.
 func (c *conn) handle(frame []byte) error {
 	b := c.broker
+	if c.sasl != nil {
+		if taken, err := c.admit(frame); taken || err != nil {
+			return err
+		}
+	}
 	h, err := protocol.ParsePrefix(frame)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errHangUp, err)
@@ -97,9 +102,14 @@ func (c *conn) handle(frame []byte) error {
 		return err
 	}
 	if r.slow != nil {
-		return c.answerSlowly(r.slow, h, flexible, resp)
+		err = c.answerSlowly(r.slow, h, flexible, resp)
+	} else {
+		err = c.answer(h, flexible, resp)
 	}
-	return c.answer(h, flexible, resp)
+	if err != nil {
+		return err
+	}
+	return c.last
 }
 
 // answer encodes resp behind its header.

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker/fault"
@@ -304,6 +305,16 @@ func (b *Broker) failed(f *fault.Fault, r *request) (kmsg.Response, error) {
 var askedAs = map[string][]string{
 	"Topics":  {"TopicNames", "Dirs"},                              // DeleteTopics before v6, AlterReplicaLogDirs
 	"Results": {"Creations", "Filters", "Deletions", "Upsertions"}, // of ACLs and SCRAM credentials
+}
+
+// refusal is the answer to a request of which nothing is done: an error at each
+// place where the answer has room for one.
+func (b *Broker) refusal(r *request, err *kerr.Error) kmsg.Response {
+	resp := r.body.ResponseKind()
+	answer := reflect.ValueOf(resp).Elem()
+	mirror(reflect.ValueOf(r.body).Elem(), answer)
+	b.setErrors(&fault.Fault{Error: err, Partition: -1}, answer, true, true)
+	return resp
 }
 
 // mirror gives an answer an entry for each topic, partition, group or member

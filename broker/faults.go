@@ -214,7 +214,7 @@ func (b *Broker) work(r *request, h protocol.Header, flexible bool) (kmsg.Respon
 func (u *faultsInUse) work(b *Broker, r *request, h protocol.Header, flexible bool) (kmsg.Response, error) {
 	for _, hook := range u.hooks {
 		resp, err, handled := hook.f(Request{
-			Client: Client{Connection: r.id, Broker: r.node.id, RemoteAddr: r.nc.RemoteAddr().String(), ClientID: r.clientID, SoftwareName: r.softwareName, SoftwareVersion: r.softwareVersion},
+			Client: Client{Connection: r.id, Broker: r.node.id, RemoteAddr: r.nc.RemoteAddr().String(), ClientID: r.clientID, SoftwareName: r.softwareName, SoftwareVersion: r.softwareVersion, User: r.user()},
 			Key:    kmsg.Key(r.key), Version: r.version, Body: r.body,
 		})
 		if handled {

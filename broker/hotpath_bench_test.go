@@ -26,7 +26,7 @@ func benchmarkHandle(b *testing.B, broker *Broker, req kmsg.Request) {
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench")).AppendRequest(nil, req, 1)
 	nc := sink{}
 	n := broker.nodes[0]
-	c := &conn{broker: broker, node: n, nc: nc, peer: newPeer(n, nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}}
+	c := &conn{broker: broker, node: n, nc: nc, peer: newPeer(n, n.ports[0], nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}}
 	if err := c.handle(frame[4:]); err != nil {
 		b.Fatal(err)
 	}

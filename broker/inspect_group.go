@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"minibroker/broker/auth"
 	"minibroker/broker/group"
 )
 
@@ -263,6 +264,7 @@ type Client struct {
 	ClientID        string // of its newest request; empty before the first
 	SoftwareName    string // as the client calls itself (KIP-511), such as "franz-go"; else empty
 	SoftwareVersion string
+	User            string // as it authenticated; else ANONYMOUS
 }
 
 // Clients returns the open connections, oldest first. Most clients have several.
@@ -272,9 +274,9 @@ func (b *Broker) Clients() []Client {
 	clients := make([]Client, 0, len(b.conns.open))
 	for _, id := range slices.Sorted(maps.Keys(b.conns.open)) {
 		c := b.conns.open[id]
-		as := Client{Connection: id, Broker: c.node.id, RemoteAddr: c.nc.RemoteAddr().String()}
+		as := Client{Connection: id, Broker: c.node.id, RemoteAddr: c.nc.RemoteAddr().String(), User: auth.Anonymous.Name}
 		if known := c.known.Load(); known != nil {
-			as.ClientID, as.SoftwareName, as.SoftwareVersion = known.ClientID, known.SoftwareName, known.SoftwareVersion
+			as.ClientID, as.SoftwareName, as.SoftwareVersion, as.User = known.ClientID, known.SoftwareName, known.SoftwareVersion, known.User
 		}
 		clients = append(clients, as)
 	}
@@ -283,6 +285,6 @@ func (b *Broker) Clients() []Client {
 
 // introduce publishes who the client says that it is.
 func (c *conn) introduce() {
-	c.known.Store(&Client{ClientID: c.clientID, SoftwareName: c.softwareName, SoftwareVersion: c.softwareVersion})
+	c.known.Store(&Client{ClientID: c.clientID, SoftwareName: c.softwareName, SoftwareVersion: c.softwareVersion, User: c.user()})
 	c.broker.changes.happened()
 }

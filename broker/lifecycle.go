@@ -54,8 +54,11 @@ func (b *Broker) connectionEnded(c *conn) {
 }
 
 // maxFrame is the largest request taken.
-func (b *Broker) maxFrame() int32 {
-	return int32(b.config.Load().Int("socket.request.max.bytes"))
+func (c *conn) maxFrame() int32 {
+	if c.sasl != nil && c.sasl.state != saslDone {
+		return int32(c.node.config.Load().Int("sasl.server.max.receive.size"))
+	}
+	return int32(c.broker.config.Load().Int("socket.request.max.bytes"))
 }
 
 // nowMs is the broker's time as records and logs have it: in ms since 1970.

@@ -50,49 +50,83 @@ func (f DialFunc) Dial(network, address string) (net.Conn, error) {
 	return f(context.Background(), network, address)
 }
 
+// AdminDialer is a Dialer for the program that the broker is in: by it a client
+// is neither asked who it is nor encrypted, and may do everything, whatever
+// clients from outside must do.
+func (b *Broker) AdminDialer() DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		n, _ := b.portAt(address)
+		return b.dialPort(ctx, n, n.inner, network, address)
+	}
+}
+
 // memoryNetwork is one broker's place on the network inside the process. As a
 // net.Listener it has an address and nothing to accept: dialing starts to serve
 // a connection by itself.
 type memoryNetwork struct{ addr memnet.Addr }
 
 func (b *Broker) dialMemory(ctx context.Context, network, address string) (net.Conn, error) {
+	n, p := b.portAt(address)
+	return b.dialPort(ctx, n, p, network, address)
+}
+
+func (b *Broker) dialPort(ctx context.Context, n *node, p *port, network, address string) (net.Conn, error) {
 	refused := func(err error) error {
 		return &net.OpError{Op: "dial", Net: network, Addr: memnet.Addr(address), Err: err}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, refused(err)
 	}
-	n := b.nodeAt(address)
 	client := memnet.Addr("memory-" + strconv.FormatUint(b.dialed.Add(1), 10))
-	near, far := memnet.Pipe(client, n.memory.addr)
-	if !b.connect(n, far, n.memory) {
+	near, far := memnet.Pipe(client, p.memory.addr)
+	if !b.connect(n, p, far, p.memory) {
 		return nil, refused(syscall.ECONNREFUSED)
 	}
 	return near, nil
 }
 
-// nodeAt is the broker that an address means: by its name in memory, else by
-// its port. Any other address means the first broker that runs, as a bootstrap
-// address does.
-func (b *Broker) nodeAt(address string) *node {
-	if len(b.nodes) == 1 {
-		return b.nodes[0]
-	}
-	host, port, _ := net.SplitHostPort(address)
-	for _, n := range b.nodes {
-		if name, _, _ := net.SplitHostPort(string(n.memory.addr)); name == host {
-			return n
+// portAt is the broker and the port that an address means: by the broker's name
+// in memory, else by the port's number. Any other address means the first port
+// of the first broker that runs, as a bootstrap address does.
+func (b *Broker) portAt(address string) (*node, *port) {
+	host, number, _ := net.SplitHostPort(address)
+	if len(b.nodes) > 1 {
+		for _, n := range b.nodes {
+			if name, _, _ := net.SplitHostPort(string(n.ports[0].memory.addr)); name == host {
+				return n, n.portOf(number)
+			}
 		}
 	}
 	for _, n := range b.nodes {
-		if _, own, _ := net.SplitHostPort(n.at[0].Addr().String()); own == port && own != "" {
-			return n
+		for _, p := range n.ports {
+			if p.has(number) {
+				return n, p
+			}
 		}
 	}
 	if live := b.image.Load().live; len(live) > 0 {
-		return live[0]
+		return live[0], live[0].ports[0]
 	}
-	return b.nodes[0]
+	return b.nodes[0], b.nodes[0].ports[0]
+}
+
+// portOf is the port of a number; the first, if none has it.
+func (n *node) portOf(number string) *port {
+	for _, p := range n.ports {
+		if p.has(number) {
+			return p
+		}
+	}
+	return n.ports[0]
+}
+
+// has says whether one of the port's addresses has a number.
+func (p *port) has(number string) bool {
+	is := func(address string) bool {
+		_, own, _ := net.SplitHostPort(address)
+		return own != "" && own == number
+	}
+	return is(string(p.memory.addr)) || len(p.at) > 0 && is(p.at[0].Addr().String())
 }
 
 // Accept, Close and Addr make it a net.Listener.

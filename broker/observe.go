@@ -2,6 +2,7 @@ package broker
 
 import (
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -113,7 +114,7 @@ func (o *observers) begin(r *request, correlationID int32) *watch {
 		Key:           r.key,
 		Version:       r.version,
 		CorrelationID: correlationID,
-		Request:       r.body,
+		Request:       withoutSecrets(r.body),
 		Received:      r.broker.clock.Now(),
 		b:             r.broker,
 	}}
@@ -133,4 +134,24 @@ func (w *watch) end(resp kmsg.Response, err error) {
 	for _, f := range w.list {
 		(*f)(w.seen)
 	}
+}
+
+// withoutSecrets is a request as others may see it: passwords stay between the
+// client and the broker.
+func withoutSecrets(req kmsg.Request) kmsg.Request {
+	hidden := []byte("(hidden)")
+	switch req := req.(type) {
+	case *kmsg.SASLAuthenticateRequest:
+		c := *req
+		c.SASLAuthBytes = hidden
+		return &c
+	case *kmsg.AlterUserSCRAMCredentialsRequest:
+		c := *req
+		c.Upsertions = slices.Clone(req.Upsertions)
+		for i := range c.Upsertions {
+			c.Upsertions[i].SaltedPassword = hidden
+		}
+		return &c
+	}
+	return req
 }

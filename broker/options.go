@@ -19,6 +19,10 @@ type options struct {
 	brokers   int
 	racks     []string
 
+	protocol   string // of the port; empty: by users
+	extraPorts []extraPort
+	users      []user
+
 	transcript int // how many requests to remember
 	topics     []topicSpec
 	fixtures   []fixtureFile

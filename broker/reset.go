@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"minibroker/broker/auth"
 	"minibroker/broker/config"
 	"minibroker/broker/group"
 	"minibroker/storage"
@@ -67,7 +68,7 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.controller.configs = nil
 	b.quotas.reset()
 	b.features.Store(newestFeatures())
-	b.scram.reset()
+	b.scram.reset(b.passwords, b.random)
 	b.loggers.reset()
 	b.telemetry.reset()
 	b.controller.written()
@@ -113,7 +114,7 @@ type Snapshot struct {
 	others       map[string]map[string]string // controller.configs
 	features     *featureLevels
 	quotas       *quotaTable
-	users        map[scramKey]scramCredential
+	users        map[scramKey]*auth.ScramCredential
 	topics       []topicSnapshot
 	groups       map[string][]kmsg.OffsetCommitRequestTopic
 	shares       map[string]shareSnapshot // by the ids of share groups

@@ -1,16 +1,14 @@
 package broker
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/sha512"
-	"hash"
 	"maps"
 	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/broker/auth"
 )
 
 // This file owns the users' SCRAM credentials (KIP-554). As in Kafka, what is
@@ -24,19 +22,20 @@ const (
 	scramSHA512 scramMechanism = 2
 )
 
-// Bounds of iterations (org.apache.kafka.common.security.scram.internals.ScramMechanism).
-const (
-	minScramIterations = 4096
-	maxScramIterations = 16384
-)
-
 func (m scramMechanism) known() bool { return m == scramSHA256 || m == scramSHA512 }
 
-func (m scramMechanism) hash() hash.Hash {
+func (m scramMechanism) String() string {
 	if m == scramSHA512 {
-		return sha512.New()
+		return auth.ScramSHA512
 	}
-	return sha256.New()
+	return auth.ScramSHA256
+}
+
+func scramMechanismOf(name string) scramMechanism {
+	if name == auth.ScramSHA512 {
+		return scramSHA512
+	}
+	return scramSHA256
 }
 
 // scramKey names a credential.
@@ -45,51 +44,35 @@ type scramKey struct {
 	mechanism scramMechanism
 }
 
-// scramCredential is what a broker must know to authenticate a user (RFC 5802).
-type scramCredential struct {
-	salt, storedKey, serverKey []byte
-	iterations                 int32
-}
-
-// newScramCredential makes a credential of a salted password.
-func newScramCredential(m scramMechanism, salt, saltedPassword []byte, iterations int32) scramCredential {
-	mac := func(text string) []byte {
-		h := hmac.New(m.hash, saltedPassword)
-		h.Write([]byte(text))
-		return h.Sum(nil)
-	}
-	stored := m.hash()
-	stored.Write(mac("Client Key"))
-	return scramCredential{
-		salt:       slices.Clone(salt),
-		storedKey:  stored.Sum(nil),
-		serverKey:  mac("Server Key"),
-		iterations: iterations,
-	}
-}
-
 // scramUsers are all credentials.
 type scramUsers struct {
 	mu  sync.Mutex // a leaf
-	all map[scramKey]scramCredential
+	all map[scramKey]*auth.ScramCredential
 }
 
-// reset forgets all credentials.
-func (s *scramUsers) reset() {
+// reset forgets all credentials but those of the users that the broker began
+// with.
+func (s *scramUsers) reset(passwords map[string]string, r *random) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.all = nil
+	s.all = make(map[scramKey]*auth.ScramCredential, 2*len(passwords))
+	for name, password := range passwords {
+		for _, m := range []scramMechanism{scramSHA256, scramSHA512} {
+			salt := r.bytes16()
+			s.all[scramKey{name, m}] = auth.ScramCredentialOf(m.String(), password, salt[:])
+		}
+	}
 }
 
 // snapshot is all credentials.
-func (s *scramUsers) snapshot() map[scramKey]scramCredential {
+func (s *scramUsers) snapshot() map[scramKey]*auth.ScramCredential {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.all)
 }
 
 // restore makes these all credentials.
-func (s *scramUsers) restore(all map[scramKey]scramCredential) {
+func (s *scramUsers) restore(all map[scramKey]*auth.ScramCredential) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = maps.Clone(all)
@@ -100,7 +83,7 @@ func (s *scramUsers) mechanismsOf(user string) (infos []kmsg.DescribeUserSCRAMCr
 	for _, m := range []scramMechanism{scramSHA256, scramSHA512} {
 		if c, ok := s.all[scramKey{user, m}]; ok {
 			info := kmsg.NewDescribeUserSCRAMCredentialsResponseResultCredentialInfo()
-			info.Mechanism, info.Iterations = int8(m), c.iterations
+			info.Mechanism, info.Iterations = int8(m), int32(c.Iterations)
 			infos = append(infos, info)
 		}
 	}
@@ -150,9 +133,6 @@ func (b *Broker) handleAlterUserSCRAMCredentials(r *request, req *kmsg.AlterUser
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	next := maps.Clone(s.all)
-	if next == nil {
-		next = make(map[scramKey]scramCredential)
-	}
 	outcome := make(map[string]*apiError) // by user
 	var order []string
 	undo := func(user string) {
@@ -196,14 +176,14 @@ func (b *Broker) handleAlterUserSCRAMCredentials(r *request, req *kmsg.AlterUser
 			switch err := key.check(); {
 			case err != nil:
 				return err
-			case u.Iterations < minScramIterations:
+			case u.Iterations < auth.MinIterations:
 				return fail(kerr.UnacceptableCredential, "Too few iterations")
-			case u.Iterations > maxScramIterations:
+			case u.Iterations > auth.MaxIterations:
 				return fail(kerr.UnacceptableCredential, "Too many iterations")
 			case len(u.SaltedPassword) == 0:
 				return &apiError{code: kerr.UnknownServerError.Code} // Java has no empty keys
 			}
-			next[key] = newScramCredential(key.mechanism, u.Salt, u.SaltedPassword, u.Iterations)
+			next[key] = auth.NewScramCredential(key.mechanism.String(), u.Salt, u.SaltedPassword, int(u.Iterations))
 			return nil
 		})
 	}

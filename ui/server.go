@@ -74,7 +74,7 @@ func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) error {
 		var err error
 		// Inside the process: what clients are told and who may come in does not
 		// matter to the UI, and its bytes cross no socket.
-		if s.cluster, err = connect(strings.Split(b.Bootstrap(), ","), kgo.Dialer(b.Dialer())); err != nil {
+		if s.cluster, err = connect(strings.Split(b.Bootstrap(), ","), kgo.Dialer(b.AdminDialer())); err != nil {
 			return err
 		}
 		pages = newSite(s.cluster, b, o, s.begin()).pages()

@@ -39,11 +39,20 @@ var ownDefaults = map[string]string{
 	// And for streams groups, of which Kafka delays the first assignment, too.
 	"group.streams.assignment.interval.ms":     "0",
 	"group.streams.initial.rebalance.delay.ms": "0",
+	// A client that guesses passwords is a test of just that.
+	"connection.failed.authentication.delay.ms": "0",
+	// GSSAPI needs a Kerberos server; OAUTHBEARER, as Kafka is without further
+	// settings, believes every token, so nobody has it unasked.
+	"sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
 }
 
 // brokerDocs says what the broker configs do that have an effect here. Every
 // other one is accepted, checked, shown, and changes nothing.
 var brokerDocs = map[string]string{
+	"connection.failed.authentication.delay.ms": "How long a client that could not authenticate waits for its answer.",
+	"connections.max.reauth.ms":                 "How long a session may last before its client must authenticate again (KIP-368); 0: for ever.",
+	"sasl.enabled.mechanisms":                   "How clients may authenticate: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER (unsecured tokens).",
+	"sasl.server.max.receive.size":              "The largest message that a client may send before it has authenticated.",
 	"auto.leader.rebalance.enable":              "Whether partitions go back to their preferred leaders after a while.",
 	"auto.create.topics.enable":                 "Whether asking for the metadata of a topic that does not exist creates it.",
 	"broker.id":                                 "The older name of node.id.",

@@ -50,6 +50,8 @@ var meant = map[string]string{
 	"streams.initial.rebalance.delay.ms":               "streams.initial.rebalance.delay.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.streams.initial.rebalance.delay.ms=0",
 	"consumer.assignment.interval.ms":                  "consumer.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.consumer.assignment.interval.ms=0",
 	"share.assignment.interval.ms":                     "share.assignment.interval.ms 0 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.share.assignment.interval.ms=0",
+	"connection.failed.authentication.delay.ms":        "connection.failed.authentication.delay.ms 0 INT DEFAULT_CONFIG true false DEFAULT_CONFIG:connection.failed.authentication.delay.ms=0",
+	"sasl.enabled.mechanisms":                          "sasl.enabled.mechanisms PLAIN,SCRAM-SHA-256,SCRAM-SHA-512 LIST DEFAULT_CONFIG false false DEFAULT_CONFIG:sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
 	// The group observed had this one set, to its default.
 	"consumer.session.timeout.ms": "consumer.session.timeout.ms 45000 INT DEFAULT_CONFIG false false DEFAULT_CONFIG:group.consumer.session.timeout.ms=45000",
 }

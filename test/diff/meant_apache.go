@@ -32,6 +32,8 @@ var apacheTable = []meant{
 	{path: "*.Documentation", why: "texts of configs"},
 	{script: "describe broker configs", path: "Resources[1].Configs[group.consumer.assignment.interval.ms]*", ref: `"1000"`, sub: `"0"`, why: "defaults for one broker in memory"},
 	{path: "*.ConfigSynonyms[* again 1].Value", ref: `"*"`, why: "defaults for one broker in memory"},
+	{script: "describe broker configs", path: "Resources[1].Configs[connection.failed.authentication.delay.ms]*", ref: `"100"`, sub: `"0"`, why: "defaults for one broker in memory"},
+	{script: "describe broker configs", path: "Resources[1].Configs[sasl.enabled.mechanisms]*", why: "`sasl.enabled.mechanisms`"},
 	{script: "describe broker configs", path: "Resources[1].Configs[listener*", why: ownSettings},
 	{script: "describe broker configs", path: "Resources[1].Configs[broker.id]*", why: ownSettings},
 	{script: "describe broker configs", path: "Resources[1].Configs[node.id]*", why: ownSettings},
