@@ -29,15 +29,17 @@ const (
 type API struct {
 	b       *broker.Broker
 	version string
+	parts   []Part
 	mux     *http.ServeMux
 
 	mu        sync.Mutex
 	snapshots map[string]*broker.Snapshot
 }
 
-// New makes the API of b. version is the program's, for GET /health.
-func New(b *broker.Broker, version string) *API {
-	a := &API{b: b, version: version, mux: http.NewServeMux(), snapshots: make(map[string]*broker.Snapshot)}
+// New makes the API of b. version is the program's, for GET /health. parts are
+// for GET /openapi.json.
+func New(b *broker.Broker, version string, parts ...Part) *API {
+	a := &API{b: b, version: version, parts: parts, mux: http.NewServeMux(), snapshots: make(map[string]*broker.Snapshot)}
 	methods := make(map[string][]string)
 	for _, r := range routes {
 		methods[r.path] = append(methods[r.path], r.method)

@@ -3,13 +3,11 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -21,10 +19,6 @@ import (
 	"minibroker/broker"
 )
 
-var update = flag.Bool("update", false, "write docs/openapi.json anew")
-
-const page = "../docs/openapi.json"
-
 func documentText(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -35,18 +29,6 @@ func documentText(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
-}
-
-func TestTheDocumentInTheRepositoryIsTheOneServed(t *testing.T) {
-	want := documentText(t)
-	if *update {
-		if err := os.WriteFile(page, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := os.ReadFile(page); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("docs/openapi.json is old (%v): run go test ./api -run TestTheDocument -update", err)
-	}
 }
 
 // caller calls an API and holds each request and answer against the document.
@@ -198,10 +180,7 @@ func (c *caller) client(opts ...kgo.Opt) *kgo.Client {
 }
 
 func TestTheDocumentAndTheHandlersHaveTheSameOperations(t *testing.T) {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := documentText(t)
 	var doc struct {
 		OpenAPI string
 		Paths   map[string]map[string]struct {

@@ -98,4 +98,4 @@ func init() {
 // tags are the groups of operations, in the document's order.
 var tags = []string{"broker", "brokers", "topics", "records", "groups", "transactions", "faults", "state", "transcript"}
 
-func getOpenAPI(*API, *http.Request) (any, error) { return Document(), nil }
+func getOpenAPI(a *API, _ *http.Request) (any, error) { return Document(a.parts...), nil }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -14,8 +15,15 @@ import (
 // object keeps JSON short to write here.
 type object = map[string]any
 
-// Document is the OpenAPI 3.1 document of the API.
-func Document() map[string]any {
+// Part is what others serve below /api/v1, for the document to have it, too:
+// paths and schemas as OpenAPI has them, under one tag.
+type Part struct {
+	Tag            string
+	Paths, Schemas map[string]any
+}
+
+// Document is the OpenAPI 3.1 document of the API, and of parts beside it.
+func Document(parts ...Part) map[string]any {
 	d := &document{schemas: object{}}
 	problem := d.schema(reflect.TypeFor[Problem]())
 	paths := object{}
@@ -30,6 +38,11 @@ func Document() map[string]any {
 	var list []any
 	for _, name := range tags {
 		list = append(list, object{"name": name})
+	}
+	for _, p := range parts {
+		list = append(list, object{"name": p.Tag})
+		maps.Copy(paths, p.Paths)
+		maps.Copy(d.schemas, p.Schemas)
 	}
 	return object{
 		"openapi": "3.1.0",

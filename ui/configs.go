@@ -188,17 +188,26 @@ func brokerID(r *http.Request) (int32, error) {
 	return int32(id), nil
 }
 
-func (s *site) brokerConfig(r *http.Request) (any, error) {
+// runningBroker is the id in the path, if such a broker runs.
+func (s *site) runningBroker(r *http.Request) (int32, error) {
 	id, err := brokerID(r)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	m, err := s.cluster.about(r.Context())
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	if !slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == id }) {
-		return nil, say(http.StatusNotFound, "problem.broker.unknown")
+		return 0, say(http.StatusNotFound, "problem.broker.unknown")
+	}
+	return id, nil
+}
+
+func (s *site) brokerConfig(r *http.Request) (any, error) {
+	id, err := s.runningBroker(r)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := s.configs(r.Context(), kmsg.ConfigResourceTypeBroker, strconv.Itoa(int(id)))
 	if err != nil {
@@ -209,7 +218,7 @@ func (s *site) brokerConfig(r *http.Request) (any, error) {
 }
 
 func (s *site) alterBroker(r *http.Request) (string, error) {
-	id, err := brokerID(r)
+	id, err := s.runningBroker(r)
 	if err != nil {
 		return "", err
 	}

@@ -11,6 +11,9 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+
+	"minibroker/broker"
 )
 
 // views are the views of the pages, by path.
@@ -38,40 +41,54 @@ var fields = map[string]string{
 
 type object = map[string]any
 
-// openAPI describes routes, each given as a method and a path.
-func openAPI(routes []string) object {
-	schemas := object{}
-	paths := object{}
-	wild := regexp.MustCompile(`\{(\w+)\}`)
+// Describe is the pages as JSON in OpenAPI 3.1: paths and the schemas that they
+// name, to be part of a document. It has the pages of a broker in this process.
+func Describe() (paths, schemas map[string]any) {
+	s := &site{broker: new(broker.Broker)} // nobody asks for a page
+	return describe(s.routes(http.NewServeMux()))
+}
+
+// wild is a part of a path that names something.
+var wild = regexp.MustCompile(`\{(\w+)\}`)
+
+// describe describes routes, each given as a method and a path.
+func describe(routes []string) (paths, schemas object) {
+	paths, schemas = object{}, object{}
+	text := object{"type": "string"}
+	schemas["PageProblem"] = object{"type": "object", "properties": object{"error": text, "code": text, "detail": text}, "required": []string{"error"}}
 	for _, route := range routes {
 		method, path, _ := strings.Cut(route, " ")
-		shown := strings.ReplaceAll(path, "{$}", "")
+		shown := pagesAPI + strings.ReplaceAll(path, "{$}", "")
 		var parameters []object
 		for _, m := range wild.FindAllStringSubmatch(shown, -1) {
-			parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
+			parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": text})
 		}
-		answer := object{"description": "The page.", "content": object{"application/json": object{"schema": object{}}}}
-		operation := object{"responses": object{"200": answer, "default": object{"description": "What went wrong, and what to do.",
-			"content": object{"application/json": object{"schema": object{"type": "object", "properties": object{"error": object{"type": "string"}, "code": object{"type": "string"}, "detail": object{"type": "string"}}}}}}}}
+		answer := object{}
+		operation := object{
+			"operationId": operationID(method, path), "tags": []string{"pages"},
+			"responses": object{"200": answer, "default": object{"description": "What went wrong, and what to do.",
+				"content": object{"application/json": object{"schema": object{"$ref": "#/components/schemas/PageProblem"}}}}},
+		}
 		names := strings.Fields(fields[route])
 		switch {
 		case method == "POST":
 			form := object{}
 			for _, name := range names {
-				form[name] = object{"type": "string"}
+				form[name] = text
 			}
 			operation["requestBody"] = object{"content": object{"application/x-www-form-urlencoded": object{"schema": object{"type": "object", "properties": form}}}}
 			answer["description"] = "It was done; next is where to look."
-			answer["content"] = object{"application/json": object{"schema": object{"type": "object", "properties": object{"next": object{"type": "string"}}}}}
+			answer["content"] = object{"application/json": object{"schema": object{"type": "object", "properties": object{"next": text}}}}
 		case views[path] == nil:
 			answer["description"] = "A stream of server-sent events."
-			answer["content"] = object{"text/event-stream": object{"schema": object{"type": "string"}}}
+			answer["content"] = object{"text/event-stream": object{"schema": text}}
 		default:
+			answer["description"] = "The page."
 			answer["content"] = object{"application/json": object{"schema": schemaOf(reflect.TypeOf(views[path]), schemas)}}
 		}
 		if method == "GET" {
 			for _, name := range names {
-				parameters = append(parameters, object{"name": name, "in": "query", "schema": object{"type": "string"}})
+				parameters = append(parameters, object{"name": name, "in": "query", "schema": text})
 			}
 		}
 		if parameters != nil {
@@ -84,9 +101,20 @@ func openAPI(routes []string) object {
 		}
 		at[strings.ToLower(method)] = operation
 	}
-	return object{"openapi": "3.1.0", "info": object{"title": "The pages of minibroker as JSON", "version": "1"},
-		"servers": []object{{"url": pagesAPI}}, "paths": paths, "components": object{"schemas": schemas}}
+	return paths, schemas
 }
+
+// operationID is what generators of clients call an operation, such as
+// getPageTopicsTopicMessages.
+func operationID(method, path string) string {
+	id := strings.ToLower(method) + "Page"
+	for _, word := range strings.FieldsFunc(path, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		id += upper(word)
+	}
+	return id
+}
+
+func upper(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
 // schemaOf is the schema of a type as encoding/json writes it. Structs with a
 // name are kept once, in schemas.
@@ -106,7 +134,7 @@ func schemaOf(t reflect.Type, schemas object) object {
 	case reflect.Float32, reflect.Float64:
 		return object{"type": "number"}
 	case reflect.Struct:
-		name := strings.TrimSuffix(t.Name(), "View")
+		name := "Page" + upper(strings.TrimSuffix(t.Name(), "View"))
 		if schemas[name] == nil {
 			properties := object{}
 			schemas[name] = object{"type": "object", "properties": properties}
@@ -134,9 +162,15 @@ func members(t reflect.Type, into, schemas object) {
 	}
 }
 
+// describeAPI serves the description on its own: where there is no control of a
+// broker, whose document has this one in it.
 func describeAPI(routes []string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := json.MarshalIndent(openAPI(routes), "", " ")
+		paths, schemas := describe(routes)
+		body, err := json.MarshalIndent(object{
+			"openapi": "3.1.0", "info": object{"title": "minibroker", "version": "1", "description": "The pages of minibroker's web UI as JSON."},
+			"servers": []object{{"url": "http://localhost:7080"}}, "paths": paths, "components": object{"schemas": schemas},
+		}, "", " ")
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return

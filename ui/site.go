@@ -71,7 +71,22 @@ type change func(r *http.Request) (next string, err error)
 // pages are the paths of the UI.
 func (s *site) pages() http.Handler {
 	mux := http.NewServeMux()
-	var routes []string // for the description
+	mux.HandleFunc("GET /api/v1/openapi.json", describeAPI(s.routes(mux)))
+	mux.Handle("GET /static/", static())
+	mux.HandleFunc("GET /set", choose)
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		v := func(*http.Request) (any, error) { return nil, say(http.StatusNotFound, "problem.no.page") }
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			s.tell(w, r, v)
+			return
+		}
+		s.show(w, r, "problem", v)
+	})
+	return guard(mux)
+}
+
+// routes puts the pages into mux, and returns their methods and paths.
+func (s *site) routes(mux *http.ServeMux) (routes []string) {
 	get := func(path, template string, v view) {
 		routes = append(routes, "GET "+path)
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) { s.show(w, r, template, v) })
@@ -173,19 +188,7 @@ func (s *site) pages() http.Handler {
 		feed("/wire/feed", s.wireFeed)
 		feed("/lab/feed", s.labFeed)
 	}
-
-	mux.HandleFunc("GET "+pagesAPI+"/openapi.json", describeAPI(routes))
-	mux.Handle("GET /static/", static())
-	mux.HandleFunc("GET /set", choose)
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		v := func(*http.Request) (any, error) { return nil, say(http.StatusNotFound, "problem.no.page") }
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			s.tell(w, r, v)
-			return
-		}
-		s.show(w, r, "problem", v)
-	})
-	return guard(mux)
+	return routes
 }
 
 // prepare reads the form and bounds the time.

@@ -15,7 +15,7 @@ import (
 	"minibroker/broker/config"
 )
 
-var update = flag.Bool("update", false, "write the generated tables of docs/configuration.md")
+var update = flag.Bool("update", false, "write the generated tables of docs/configuration.md, and docs/openapi.json")
 
 const configurationPage = "../../docs/configuration.md"
 

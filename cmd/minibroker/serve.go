@@ -60,7 +60,7 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	if web != nil {
 		var control http.Handler
 		if o.api {
-			control = api.New(b, versionText())
+			control = api.New(b, versionText(), described(o)...)
 		}
 		if err := web.Serve(b, ui.Options{Pages: o.ui, Control: control, Published: o.published}, log); err != nil {
 			_ = b.Close()
@@ -74,6 +74,15 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	forget() // a second signal ends the process at once
 	log.Info("stopping; a second signal stops at once")
 	return b.Close()
+}
+
+// described is what the OpenAPI document has beside the control of the broker.
+func described(o *options) []api.Part {
+	if !o.ui {
+		return nil
+	}
+	paths, schemas := ui.Describe()
+	return []api.Part{{Tag: "pages", Paths: paths, Schemas: schemas}}
 }
 
 func brokerOptions(o *options, log *slog.Logger) []broker.Option {
