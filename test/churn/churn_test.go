@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker"
 	"minibroker/internal/clock"
@@ -28,18 +27,23 @@ const (
 	session    = 6 * time.Second
 )
 
-var lasts = flag.Duration("lasts", 42*time.Second, "how long members come and go; what follows takes some seconds more")
+var lasts = flag.Duration("lasts", time.Minute, "how long members come and go; what follows takes some seconds more")
 
-// For most of a minute, members join, leave, crash, stall past their session, and come
+// For a minute, members join, leave, crash, stall past their session, and come
 // back as the static member that they were. The clients hold locks while they
 // wait, so this is no minute of a virtual clock.
 func TestAGroupKeepsItsPromisesWhileMembersComeAndGo(t *testing.T) {
-	for _, protocol := range []string{"classic", "consumer"} {
-		t.Run(protocol, func(t *testing.T) {
-			t.Parallel()
-			churn(t, protocol)
-		})
+	// All at once: they mostly wait, and t.Parallel would let as many run as there are cores.
+	var kinds sync.WaitGroup
+	for name, churn := range map[string]func(t *testing.T){
+		"eager":       func(t *testing.T) { readersChurn(t, kgo.Balancers(kgo.RangeBalancer())) },
+		"cooperative": func(t *testing.T) { readersChurn(t, kgo.Balancers(kgo.CooperativeStickyBalancer())) },
+		"consumer":    func(t *testing.T) { readersChurn(t, kgo.ServerSideBalancer()) },
+		"share":       shareChurn,
+	} {
+		kinds.Go(func() { t.Run(name, churn) })
 	}
+	kinds.Wait()
 }
 
 // wall is the time that the clients live in.
@@ -53,16 +57,35 @@ func pause(d time.Duration) {
 	<-due
 }
 
-func churn(t *testing.T, protocol string) {
+// world is a broker, those who write to its topic, and a group that reads it.
+type world struct {
+	t      *testing.T
+	b      *broker.Broker
+	random *rand.Rand // of the goroutine that makes members come and go
+	start  func(slot int) *member
+
+	mu        sync.Mutex
+	started   int
+	committed map[int32]int64
+	commits   int
+	seen      map[string]int // by value: how often it was read
+}
+
+func newWorld(t *testing.T) *world {
 	b := broker.Start(t, broker.WithMemoryNetwork(), broker.WithTopic(topic, partitions, nil),
 		broker.WithConfig("group.consumer.session.timeout.ms", "6000"), broker.WithConfig("group.consumer.min.session.timeout.ms", "6000"),
-		broker.WithConfig("group.consumer.heartbeat.interval.ms", "1000"), broker.WithConfig("group.consumer.min.heartbeat.interval.ms", "1000"))
-	w := &world{t: t, b: b, protocol: protocol, random: rand.New(rand.NewSource(1)), committed: make(map[int32]int64), seen: make(map[string]int)}
-	b.Observe(w.watchCommits)
+		broker.WithConfig("group.consumer.heartbeat.interval.ms", "1000"), broker.WithConfig("group.consumer.min.heartbeat.interval.ms", "1000"),
+		broker.WithConfig("group.share.session.timeout.ms", "6000"), broker.WithConfig("group.share.min.session.timeout.ms", "6000"))
+	return &world{t: t, b: b, random: rand.New(rand.NewSource(1)), committed: make(map[int32]int64), seen: make(map[string]int)}
+}
 
+// churn lets members come and go while producers write, then lets one read to the end. It returns how many records each
+// producer knows to be written.
+func (w *world) churn() (sent []int) {
+	t, b := w.t, w.b
 	ctx, stop := context.WithCancel(t.Context())
 	var producers sync.WaitGroup
-	sent := make([]int, 2)
+	sent = make([]int, 2)
 	networks := make([]*network, len(sent))
 	for i := range sent {
 		networks[i] = &network{dial: b.Dialer()}
@@ -110,8 +133,12 @@ func churn(t *testing.T, protocol string) {
 	if err := b.Group(group).WaitForLagZero(wait, topic); err != nil {
 		t.Fatal(err)
 	}
+	return sent
+}
 
-	// Each record that a producer was told is written is there, once.
+// check holds that each record that a producer was told is written is there, once, and was read.
+func (w *world) check(sent []int) {
+	t, b := w.t, w.b
 	stored := make(map[string]int)
 	for _, r := range b.Topic(topic).Records() {
 		stored[string(r.Value)]++
@@ -134,39 +161,9 @@ func churn(t *testing.T, protocol string) {
 			}
 		}
 	}
-	t.Logf("%s: %d records, %d of them read again; %d members, %d commits", protocol, total, again, w.started, w.commits)
-	if least := int(lasts.Seconds()); total < 20*least || w.started < least/5 || w.commits < least {
-		t.Errorf("that was no churn: %d records, %d members, %d commits", total, w.started, w.commits)
-	}
-}
-
-// world is what the test knows.
-type world struct {
-	t        *testing.T
-	b        *broker.Broker
-	protocol string
-	random   *rand.Rand // of the goroutine that makes members come and go
-
-	mu        sync.Mutex
-	committed map[int32]int64
-	commits   int
-	started   int
-	seen      map[string]int // by value: how often it was read
-}
-
-// watchCommits holds that committed offsets never go back.
-func (w *world) watchCommits(o broker.Observation) {
-	if o.Key != int16(kmsg.OffsetCommit) {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.commits++
-	for p, offset := range w.b.Committed(group)[topic] {
-		if offset < w.committed[p] {
-			w.t.Errorf("the offset of partition %d went back from %d to %d", p, w.committed[p], offset)
-		}
-		w.committed[p] = offset
+	t.Logf("%d records, %d of them read again; %d members, %d commits", total, again, w.started, w.commits)
+	if least := int(lasts.Seconds()); total < 20*least || w.started < least/5 {
+		t.Errorf("that was no churn: %d records, %d members", total, w.started)
 	}
 }
 
@@ -192,71 +189,26 @@ func (w *world) produce(ctx context.Context, n *network, id int) (sent int) {
 	return sent
 }
 
-// member is one consumer of the group. It commits after it has seen to records.
+// member is one client in the group.
 type member struct {
 	client  *kgo.Client
 	network *network
-	done    chan struct{}
-	next    map[int32]int64 // what it must get next; absent: what is committed, or earlier
+	done    chan struct{}   // closed when it reads no more
+	next    map[int32]int64 // of readers: what it must get next; absent: what is committed, or earlier
 }
 
-func (w *world) start(slot int) *member {
+// join makes a client with a network of its own.
+func (w *world) join(opts ...kgo.Opt) *member {
 	w.mu.Lock()
 	w.started++
 	w.mu.Unlock()
 	m := &member{network: &network{dial: w.b.Dialer()}, done: make(chan struct{}), next: make(map[int32]int64)}
-	assigned := func(_ context.Context, _ *kgo.Client, topics map[string][]int32) {
-		committed := w.b.Committed(group)[topic]
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for _, p := range topics[topic] {
-			m.next[p] = committed[p]
-		}
-	}
-	opts := []kgo.Opt{
-		kgo.SeedBrokers(w.b.Addr()), kgo.Dialer(m.network.Dial), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.SessionTimeout(session), kgo.HeartbeatInterval(time.Second), kgo.RebalanceTimeout(session),
-		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(250 * time.Millisecond),
-		kgo.OnPartitionsAssigned(assigned),
-	}
-	if slot%3 == 0 {
-		opts = append(opts, kgo.InstanceID(fmt.Sprint("static-", slot)))
-	}
-	if w.protocol == "consumer" {
-		opts = append(opts, kgo.ServerSideBalancer())
-	}
-	client, err := kgo.NewClient(opts...)
+	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(w.b.Addr()), kgo.Dialer(m.network.Dial), kgo.ConsumeTopics(topic), kgo.FetchMaxWait(250*time.Millisecond))...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	m.client = client
-	go w.consume(m)
 	return m
-}
-
-func (w *world) consume(m *member) {
-	defer close(m.done)
-	for {
-		fetches := m.client.PollRecords(context.Background(), 50)
-		if fetches.IsClientClosed() {
-			return
-		}
-		w.mu.Lock()
-		fetches.EachRecord(func(r *kgo.Record) {
-			w.seen[string(r.Value)]++
-			if next, ok := m.next[r.Partition]; ok && r.Offset < next {
-				w.t.Errorf("a member reads offset %d of partition %d again: %d was due, %d is committed", r.Offset, r.Partition, next, w.committed[r.Partition])
-			} else if ok && r.Offset > next {
-				w.t.Errorf("a member skips from offset %d of partition %d to %d", next, r.Partition, r.Offset)
-			}
-			m.next[r.Partition] = r.Offset + 1
-		})
-		w.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), session)
-		_ = m.client.CommitUncommittedOffsets(ctx) // who is out of the group may not, and reads on where others left off
-		cancel()
-		m.client.AllowRebalance()
-	}
 }
 
 func (m *member) close() {
