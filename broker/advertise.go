@@ -147,7 +147,7 @@ func (a *advertiser) auto(p peer, n *node) (endpoint, because) {
 	case local.IsLoopback():
 		// The literal, ::1 as well: what "localhost" means is up to each
 		// resolver, and every client takes a bare ::1 as a host.
-		return endpoint{host: local.String()}, byLoopback
+		return endpoint{host: p.localHost}, byLoopback
 	}
 	if s := a.around(); s.container {
 		through := s.throughPublishedPort(local, remote)
@@ -162,7 +162,7 @@ func (a *advertiser) auto(p peer, n *node) (endpoint, because) {
 	// link-local address stays: it is this machine's name for the link, but
 	// without any zone such an address cannot be dialled at all, and between
 	// containers and Macs both ends mostly use the same name.
-	return endpoint{host: local.String()}, bySocket
+	return endpoint{host: p.localHost}, bySocket
 }
 
 // throughPublishedPort says whether a connection came from outside through a

@@ -28,7 +28,8 @@ func onTheMachine() surroundings {
 }
 
 func socket(local, remote string) peer {
-	return peer{local: netip.MustParseAddrPort(local), remote: netip.MustParseAddrPort(remote)}
+	at := netip.MustParseAddrPort(local)
+	return peer{local: at, remote: netip.MustParseAddrPort(remote), localHost: at.Addr().String()}
 }
 
 func TestEachClientIsToldTheAddressThatItCanReach(t *testing.T) {

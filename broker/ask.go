@@ -32,9 +32,7 @@ func (b *Broker) Request(_ context.Context, req kmsg.Request) (kmsg.Response, er
 	defer other.Close()
 	c := &conn{broker: b, node: n, nc: nc, peer: newPeer(n, n.inner, nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}, principal: auth.Anonymous, super: true, clientID: insideClient}
 	resp, err := handlers[api.Key](b, &request{conn: c, key: api.Key, version: api.Max, body: req})
-	if s, ok := resp.(spliced); ok {
-		resp = s.model()
-	}
+	resp = asModel(resp)
 	if err == nil && resp == nil {
 		err = fmt.Errorf("%s has no answer", api.Name)
 	}

@@ -32,6 +32,7 @@ type Broker struct {
 	groupConfig atomic.Pointer[group.Config] // read from config
 	image       atomic.Pointer[image]
 	features    atomic.Pointer[featureLevels]
+	apiVersions [6]atomic.Pointer[versions] // by version of ApiVersions
 	controller  controller
 	groups      groups
 	shares      shares

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,12 +15,13 @@ import (
 const maxDecoded = 16 << 20
 
 // request is one request in work. It and what it points to are gone when its
-// handler has returned.
+// answer is encoded.
 type request struct {
 	*conn
 	key, version int16
 	body         kmsg.Request
-	size         int // in bytes, as received
+	size         int      // in bytes, as received
+	scratch      *scratch // nil for those from inside the process
 
 	// For quotas, see throttle.go.
 	began     time.Time     // zero where time is not measured
@@ -38,13 +40,65 @@ func on[R kmsg.Request](f func(*Broker, *request, R) (kmsg.Response, error)) han
 	return func(b *Broker, r *request) (kmsg.Response, error) { return f(b, r, r.body.(R)) }
 }
 
+// modeled is an answer with an encoding of its own. model is the same as kmsg has
+// it, for those who look at it.
+type modeled interface {
+	kmsg.Response
+	model() kmsg.Response
+}
+
+// asModel is an answer as kmsg has it.
+func asModel(resp kmsg.Response) kmsg.Response {
+	if m, ok := resp.(modeled); ok {
+		return m.model()
+	}
+	return resp
+}
+
 // spliced is an answer that encodes itself around slices of logs.
 type spliced interface {
-	kmsg.Response
+	modeled
 	// encode writes the answer's body. The answer is gone afterwards.
 	encode(*answerWriter)
-	// model is the answer in one piece, for those who look at it.
-	model() kmsg.Response
+}
+
+// scratch is what a request in work needs, and is used again and again: the
+// requests that come most often allocate nothing.
+type scratch struct {
+	request  request
+	produce  protocol.ProduceDecoder
+	fetch    protocol.FetchDecoder
+	produced produced
+	versions versionsAnswer
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// release gives the memory back, and holds on to nothing of the request.
+func (s *scratch) release() {
+	s.request = request{}
+	s.produce.Forget()
+	s.fetch.Forget()
+	s.produced.forget()
+	s.versions = versionsAnswer{}
+	scratches.Put(s)
+}
+
+// decode reads a request's body. What it returns is gone with release.
+func (s *scratch) decode(key, version int16, body []byte) (kmsg.Request, error) {
+	switch key {
+	case protocol.KeyProduce:
+		if req := s.produce.Decode(version, body); req != nil {
+			return req, nil
+		}
+	case protocol.KeyFetch:
+		if req := s.fetch.Decode(version, body); req != nil {
+			return req, nil
+		}
+	}
+	req := kmsg.RequestForKey(key)
+	req.SetVersion(version)
+	return req, req.ReadFrom(body)
 }
 
 // handle works on one request and encodes its answer.
@@ -82,12 +136,14 @@ func (c *conn) handle(frame []byte) error {
 		c.clientID = string(h.ClientID)
 		c.introduce()
 	}
-	req := kmsg.RequestForKey(h.Key)
-	req.SetVersion(h.Version)
-	if err := req.ReadFrom(body); err != nil {
+	work := scratches.Get().(*scratch)
+	defer work.release()
+	req, err := work.decode(h.Key, h.Version, body)
+	if err != nil {
 		return fmt.Errorf("%w: %s version %d cannot be decoded: %w", errHangUp, api.Name, h.Version, err)
 	}
-	r := &request{conn: c, key: h.Key, version: h.Version, body: req, size: len(frame)}
+	r := &work.request
+	*r = request{conn: c, key: h.Key, version: h.Version, body: req, size: len(frame), scratch: work}
 	if b.quotas.enforced(quotaRequest) {
 		r.began = b.clock.Now()
 	}

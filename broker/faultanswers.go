@@ -268,9 +268,7 @@ func (b *Broker) failed(f *fault.Fault, r *request) (kmsg.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s, ok := resp.(spliced); ok {
-			resp = s.model()
-		}
+		resp = asModel(resp)
 		n := b.setErrors(f, reflect.ValueOf(resp).Elem(), f.Topic == "", f.Partition < 0)
 		if answer, ok := resp.(*kmsg.FetchResponse); ok && n == 0 {
 			answer.Topics = append(answer.Topics, b.inSession(f, r.node, r.body.(*kmsg.FetchRequest))...)

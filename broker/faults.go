@@ -278,8 +278,8 @@ func (u *faultsInUse) work(b *Broker, r *request, h protocol.Header, flexible bo
 
 // after does what faults do to a request that was handled.
 func (u *faultsInUse) after(b *Broker, r *request, h protocol.Header, flexible bool, resp kmsg.Response, after []*Injected) (kmsg.Response, error) {
-	if s, ok := resp.(spliced); ok && len(after) > 0 {
-		resp = s.model()
+	if len(after) > 0 {
+		resp = asModel(resp)
 	}
 	for _, f := range after {
 		if f.fault.Kind == fault.KindCorrupt {

@@ -72,9 +72,8 @@ func (b *Broker) transactionsV2() bool { return (*b.features.Load())[transaction
 
 // tellFeatures fills ApiVersions' feature fields. Clients that know v3 alone
 // cannot read a feature whose lowest level is 0 (KAFKA-17011).
-func (b *Broker) tellFeatures(resp *kmsg.ApiVersionsResponse) {
-	levels := *b.features.Load()
-	resp.FinalizedFeaturesEpoch = b.controller.offset.Load()
+func tellFeatures(resp *kmsg.ApiVersionsResponse, levels featureLevels, epoch int64) {
+	resp.FinalizedFeaturesEpoch = epoch
 	for _, f := range protocol.Features() {
 		if f.Min > 0 || resp.Version >= 4 {
 			s := kmsg.NewApiVersionsResponseSupportedFeature()

@@ -250,9 +250,10 @@ func (f *fetch) collect(r *request) error {
 		if due == nil {
 			// Before anybody can see that the request waits: then whoever
 			// moves the time is sure to end the wait.
-			due = make(chan struct{})
-			timer := b.clock.AfterFunc(wait, func() { close(due) })
+			over := make(chan struct{})
+			timer := b.clock.AfterFunc(wait, func() { close(over) })
 			defer timer.Stop()
+			due = over
 		}
 		w := park(len(f.results))
 		var err error
@@ -303,7 +304,7 @@ func (f *fetch) enough() bool {
 
 // maxBytes is how much the answer may hold.
 func (f *fetch) maxBytes() int {
-	limit := f.broker.config.Load().Int("fetch.max.bytes")
+	limit := f.broker.config.Load().Hot().FetchMaxBytes
 	if f.req.Version >= 3 {
 		limit = min(limit, int(f.req.MaxBytes))
 	}

@@ -196,11 +196,7 @@ func appendEndpoints(dst []byte, brokers []kmsg.FetchResponseBroker) []byte {
 		value = appendInt32(value, b.NodeID)
 		value = appendString(value, b.Host, true)
 		value = appendInt32(value, b.Port)
-		if b.Rack == nil {
-			value = append(value, 0)
-		} else {
-			value = appendString(value, *b.Rack, true)
-		}
+		value = appendNullableString(value, b.Rack, true)
 		value = append(value, 0)
 	}
 	dst = append(dst, 1, 0)
@@ -235,4 +231,14 @@ func appendString(dst []byte, s string, flexible bool) []byte {
 		dst = appendInt16(dst, int16(len(s)))
 	}
 	return append(dst, s...)
+}
+
+func appendNullableString(dst []byte, s *string, flexible bool) []byte {
+	switch {
+	case s != nil:
+		return appendString(dst, *s, flexible)
+	case flexible:
+		return append(dst, 0)
+	}
+	return appendInt16(dst, -1)
 }

@@ -54,11 +54,16 @@ func (b *Broker) connectionEnded(c *conn) {
 }
 
 // maxFrame is the largest request taken.
+<<<<<<< HEAD
 func (c *conn) maxFrame() int32 {
 	if c.sasl != nil && c.sasl.state != saslDone {
 		return int32(c.node.config.Load().Int("sasl.server.max.receive.size"))
 	}
 	return int32(c.broker.config.Load().Int("socket.request.max.bytes"))
+=======
+func (b *Broker) maxFrame() int32 {
+	return b.config.Load().Hot().SocketRequestMaxBytes
+>>>>>>> cd667b5 (Serve Produce and Fetch without allocating, and encode ApiVersions once)
 }
 
 // nowMs is the broker's time as records and logs have it: in ms since 1970.
@@ -66,7 +71,7 @@ func (b *Broker) nowMs() int64 { return b.clock.Now().UnixMilli() }
 
 // producerExpiry is how long an idempotent producer is remembered, in ms.
 func (b *Broker) producerExpiry() int64 {
-	return b.config.Load().Duration("producer.id.expiration.ms").Milliseconds()
+	return b.config.Load().Hot().ProducerIDExpirationMs
 }
 
 // pause waits for d; false when the broker closes first.

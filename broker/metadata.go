@@ -53,7 +53,7 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 		return resp, nil
 	}
 	// Clients before v4 could not say no.
-	mayCreate := (req.Version < 4 || req.AllowAutoTopicCreation) && b.config.Load().Bool("auto.create.topics.enable")
+	mayCreate := (req.Version < 4 || req.AllowAutoTopicCreation) && b.config.Load().Hot().AutoCreateTopics
 	// One id, and names do not count.
 	byID := slices.ContainsFunc(req.Topics, func(t kmsg.MetadataRequestTopic) bool { return t.TopicID != [16]byte{} })
 	resp.Topics = make([]kmsg.MetadataResponseTopic, 0, len(req.Topics))

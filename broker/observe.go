@@ -126,9 +126,7 @@ func (w *watch) end(resp kmsg.Response, err error) {
 		return
 	}
 	w.seen.SoftwareName, w.seen.SoftwareVersion = w.r.softwareName, w.r.softwareVersion
-	if s, ok := resp.(spliced); ok {
-		resp = s.model()
-	}
+	resp = asModel(resp)
 	w.seen.Response, w.seen.Err = resp, err
 	w.seen.Took = w.r.broker.clock.Now().Sub(w.seen.Received)
 	for _, f := range w.list {

@@ -46,14 +46,15 @@ var (
 
 // handleProduce serves Produce v0-v13. It never creates a topic.
 func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Response, error) {
-	resp := &kmsg.ProduceResponse{Version: req.Version}
+	answers := r.produced()
+	resp := &answers.ProduceResponse
+	resp.Version = req.Version
 	m := b.image.Load()
 	now := b.nowMs()
 	all := refuseProduce(req)
 	var failed error
 	var wait uncommitted
 	topics := onceEach(req.Topics)
-	resp.Topics = make([]kmsg.ProduceResponseTopic, 0, len(topics))
 	for i := range topics {
 		asked := &topics[i]
 		if len(asked.Partitions) == 0 {
@@ -61,7 +62,7 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 		}
 		resp.Topics = append(resp.Topics, kmsg.ProduceResponseTopic{Topic: asked.Topic, TopicID: asked.TopicID})
 		answer := &resp.Topics[len(resp.Topics)-1]
-		answer.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(asked.Partitions))
+		answer.Partitions = answers.room(len(asked.Partitions))
 		var t *topic
 		if req.Version >= 13 {
 			t = m.topicByID(asked.TopicID)
@@ -100,7 +101,7 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 		// for the leader again (behaviour 47).
 		return nil, failed
 	}
-	return resp, nil
+	return answers, nil
 }
 
 // refuseProduce finds what is wrong with a request as a whole: records of a

@@ -12,7 +12,7 @@ const rackAware = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 // leader is in the rack too (KIP-392, ReplicaManager.findPreferredReadReplica).
 func (f *fetch) preferredReplica(p *partition, l *leadership, offset int64) int32 {
 	if f.req.Version < 11 || f.req.Rack == "" || f.replica >= 0 || l.leader != f.node.id ||
-		f.broker.config.Load().String("replica.selector.class") != rackAware {
+		f.broker.config.Load().Hot().ReplicaSelectorClass != rackAware {
 		return -1
 	}
 	in := func(n *node) bool { return n != nil && n.rack != nil && *n.rack == f.req.Rack }

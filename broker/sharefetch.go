@@ -236,7 +236,7 @@ func (f *shareFetch) collect() error {
 }
 
 func (f *shareFetch) maxBytes() int {
-	return max(min(f.broker.config.Load().Int("fetch.max.bytes"), int(f.req.MaxBytes), f.r.fetchable()), 0)
+	return max(min(f.broker.config.Load().Hot().FetchMaxBytes, int(f.req.MaxBytes), f.r.fetchable()), 0)
 }
 
 func (f *shareFetch) maxRecords() int {

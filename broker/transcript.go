@@ -165,6 +165,9 @@ func (t *transcript) add(r *request, began time.Time, resp kmsg.Response, err er
 func outcome(b *Broker, req kmsg.Request, resp kmsg.Response, err error) string {
 	var s strings.Builder
 	answer := reflect.Value{}
+	if _, apart := resp.(*fetchAnswer); !apart {
+		resp = asModel(resp)
+	}
 	switch resp := resp.(type) {
 	case nil:
 	case *kmsg.ProduceResponse:

@@ -19,6 +19,7 @@ import (
 type Broker struct {
 	layers [3]layer
 	values map[string]any // of the configs that are set; defaultValues has the others
+	hot    Hot
 }
 
 // layer is the values that come from one source, as they were written.
@@ -96,6 +97,7 @@ func newBroker(layers [3]layer) (*Broker, *Error) {
 	if err := b.check(); err != nil {
 		return nil, err
 	}
+	b.hot = b.readHot()
 	return b, nil
 }
 

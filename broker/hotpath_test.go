@@ -1,0 +1,62 @@
+package broker
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"minibroker/protocol"
+)
+
+// TestRequestsThatComeOftenAllocateNothing holds that the memory of Produce and
+// Fetch is used again: only the log grows.
+func TestRequestsThatComeOftenAllocateNothing(t *testing.T) {
+	b := Start(t, WithTopic("t", 1, nil), WithTranscript(0))
+	produce := kmsg.NewPtrProduceRequest()
+	produce.Version, produce.Acks = 9, -1
+	produce.Topics = []kmsg.ProduceRequestTopic{{Topic: "t", Partitions: []kmsg.ProduceRequestTopicPartition{{Records: fullBatch(1, 100)}}}}
+	fetch := kmsg.NewPtrFetchRequest()
+	fetch.Version, fetch.MaxWaitMillis, fetch.MinBytes, fetch.MaxBytes, fetch.SessionEpoch = 12, 500, 1, 16<<10, -1
+	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: "t", Partitions: []kmsg.FetchRequestTopicPartition{{PartitionMaxBytes: 16 << 10, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1}}}}
+	for _, req := range []kmsg.Request{produce, fetch} {
+		frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("often")).AppendRequest(nil, req, 1)[4:]
+		nc := sink{}
+		c := &conn{broker: b, node: b.nodes[0], nc: nc, peer: newPeer(b.nodes[0], nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}}
+		once := func() {
+			if err := c.handle(frame); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.out.flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		once()
+		// Chunks of the log, and under the race detector what the pools forget.
+		if n := testing.AllocsPerRun(1000, once); n > 3 {
+			t.Errorf("%s: %v allocations", kmsg.NameForKey(req.Key()), n)
+		}
+	}
+}
+
+// TestAnswersOfVersionsAreNotShared holds that what befalls one client's answer
+// does not show in another's.
+func TestAnswersOfVersionsAreNotShared(t *testing.T) {
+	b := Start(t)
+	for version := int16(0); version <= 5; version++ {
+		v := b.versions(version)
+		plain := &versionsAnswer{Response: &v.resp, versions: v}
+		slow := &versionsAnswer{Response: &v.resp, versions: v}
+		slow.SetThrottle(77)
+		if got, want := plain.AppendTo(nil), plain.model().AppendTo(nil); !bytes.Equal(got, want) {
+			t.Errorf("v%d: %x, want %x", version, got, want)
+		}
+		if got, want := slow.AppendTo(nil), slow.model().AppendTo(nil); !bytes.Equal(got, want) || version > 0 && bytes.Equal(got, plain.AppendTo(nil)) {
+			t.Errorf("v%d, throttled: %x, want %x", version, got, want)
+		}
+		slow.model().(*kmsg.ApiVersionsResponse).ErrorCode = 35
+		if v.resp.ErrorCode != 0 || v != b.versions(version) {
+			t.Errorf("v%d: a client's error is in the answer of all", version)
+		}
+	}
+}
