@@ -55,12 +55,8 @@ type peer struct {
 	node          *node          // whom it reached
 	port          *port          // by which way
 	listener      net.Listener
-<<<<<<< HEAD
 	serverName    string // that the client asked for in its TLS handshake (SNI)
-=======
-	serverName    string // SNI, once there is TLS
 	localHost     string // the address of local as text
->>>>>>> cd667b5 (Serve Produce and Fetch without allocating, and encode ApiVersions once)
 }
 
 func (c *conn) String() string {
@@ -123,17 +119,12 @@ func (b *Broker) connect(n *node, p *port, nc net.Conn, l net.Listener) bool {
 	return b.conns.add(c)
 }
 
-<<<<<<< HEAD
 func newPeer(n *node, p *port, nc net.Conn, l net.Listener) peer {
-	return peer{node: n, port: p, local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()), listener: l}
-=======
-func newPeer(n *node, nc net.Conn, l net.Listener) peer {
-	p := peer{node: n, local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()), listener: l}
-	if p.local.IsValid() {
-		p.localHost = p.local.Addr().String()
+	at := peer{node: n, port: p, local: addrPort(nc.LocalAddr()), remote: addrPort(nc.RemoteAddr()), listener: l}
+	if at.local.IsValid() {
+		at.localHost = at.local.Addr().String()
 	}
-	return p
->>>>>>> cd667b5 (Serve Produce and Fetch without allocating, and encode ApiVersions once)
+	return at
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

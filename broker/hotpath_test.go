@@ -24,7 +24,7 @@ func TestRequestsThatComeOftenAllocateNothing(t *testing.T) {
 	for _, req := range []kmsg.Request{produce, fetch} {
 		frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("often")).AppendRequest(nil, req, 1)[4:]
 		nc := sink{}
-		c := &conn{broker: b, node: b.nodes[0], nc: nc, peer: newPeer(b.nodes[0], nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}}
+		c := &conn{broker: b, node: b.nodes[0], nc: nc, peer: newPeer(b.nodes[0], nil, nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}}
 		once := func() {
 			if err := c.handle(frame); err != nil {
 				t.Fatal(err)

@@ -54,16 +54,11 @@ func (b *Broker) connectionEnded(c *conn) {
 }
 
 // maxFrame is the largest request taken.
-<<<<<<< HEAD
 func (c *conn) maxFrame() int32 {
 	if c.sasl != nil && c.sasl.state != saslDone {
 		return int32(c.node.config.Load().Int("sasl.server.max.receive.size"))
 	}
-	return int32(c.broker.config.Load().Int("socket.request.max.bytes"))
-=======
-func (b *Broker) maxFrame() int32 {
-	return b.config.Load().Hot().SocketRequestMaxBytes
->>>>>>> cd667b5 (Serve Produce and Fetch without allocating, and encode ApiVersions once)
+	return c.broker.config.Load().Hot().SocketRequestMaxBytes
 }
 
 // nowMs is the broker's time as records and logs have it: in ms since 1970.
