@@ -15,7 +15,7 @@ func (b *Broker) handleCreatePartitions(r *request, req *kmsg.CreatePartitionsRe
 		switch {
 		case twice:
 			err = fail(kerr.InvalidRequest, "Duplicate topic name.")
-		case req.TimeoutMillis <= 0:
+		case req.TimeoutMillis <= 0 && req.IsFlexible():
 			err = errTimedOut
 		default:
 			var assignment [][]int32
@@ -23,6 +23,9 @@ func (b *Broker) handleCreatePartitions(r *request, req *kmsg.CreatePartitionsRe
 				assignment = append(assignment, a.Replicas)
 			}
 			err = b.addPartitions(asked.Topic, asked.Count, assignment, req.ValidateOnly, &mutations{r, req.Version >= 3})
+			if err == nil && req.TimeoutMillis <= 0 && !req.ValidateOnly {
+				err = errTimedOut
+			}
 		}
 		answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
 		if err == errUnknownTopicOrPartition {

@@ -5,8 +5,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// errTimedOut answers an admin request that gives the broker no time: Kafka's
-// controller would answer after that time is up.
+// errTimedOut answers an admin request that gives the broker no time. Kafka's
+// controller does nothing then. Brokers with ZooKeeper did the work all the
+// same, after this answer, and clients of their time count on it: librdkafka
+// up to 1.3 gives no time and takes this error for success. So it is done for
+// the versions of that time, those that are not flexible.
 var errTimedOut = fail(kerr.RequestTimedOut, "The request timed out.")
 
 // handleCreateTopics serves CreateTopics v0-v7 (v1: validate only, v5: configs
@@ -20,6 +23,9 @@ func (b *Broker) handleCreateTopics(r *request, req *kmsg.CreateTopicsRequest) (
 		answer.NumPartitions, answer.ReplicationFactor = -1, -1
 		answer.Configs = []kmsg.CreateTopicsResponseTopicConfig{}
 		t, err := b.createRequested(r, req, asked, twice, &budget)
+		if err == nil && req.TimeoutMillis <= 0 && !req.ValidateOnly {
+			err = errTimedOut
+		}
 		if err != nil {
 			answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
 		} else {
@@ -41,7 +47,7 @@ func (b *Broker) createRequested(r *request, req *kmsg.CreateTopicsRequest, aske
 		return nil, fail(kerr.InvalidRequest, "Duplicate topic name.")
 	case asked.Topic == clusterMetadataTopic:
 		return nil, fail(kerr.InvalidRequest, "Creation of internal topic %s is prohibited.", clusterMetadataTopic)
-	case req.TimeoutMillis <= 0:
+	case req.TimeoutMillis <= 0 && req.IsFlexible():
 		return nil, errTimedOut
 	}
 	n := newTopic{

@@ -18,6 +18,9 @@ func (b *Broker) handleDeleteTopics(r *request, req *kmsg.DeleteTopicsRequest) (
 		answer := kmsg.NewDeleteTopicsResponseTopic()
 		answer.Topic, answer.TopicID = entry.Topic, entry.TopicID
 		t, err := b.deleteRequested(r, m, req, entry, twice)
+		if err == nil && req.TimeoutMillis <= 0 {
+			err = errTimedOut
+		}
 		if twice && namedBothWays(asked, meant, meant(entry)) {
 			err = errAlsoByID
 		}
@@ -75,7 +78,7 @@ func (b *Broker) deleteRequested(r *request, m *image, req *kmsg.DeleteTopicsReq
 			return nil, fail(kerr.InvalidRequest, "Topic deletion is disabled.")
 		}
 		return nil, fail(kerr.TopicDeletionDisabled, "Topic deletion is disabled.")
-	case req.TimeoutMillis <= 0:
+	case req.TimeoutMillis <= 0 && req.IsFlexible():
 		return nil, errTimedOut
 	}
 	name := entry.Topic

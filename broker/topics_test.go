@@ -127,6 +127,53 @@ func TestCreateTopicsRefusals(t *testing.T) {
 	}
 }
 
+func TestOldClientsThatGiveNoTimeGetTheirTopicsAllTheSame(t *testing.T) {
+	b := Start(t)
+	c := dial(t, b)
+	noTime := func(r *kmsg.CreateTopicsRequest, _ *kmsg.CreateTopicsRequestTopic) { r.TimeoutMillis = 0 }
+	const timedOut = 7
+	if got := createTopic(c, 2, "t", 1, 1, noTime); got.ErrorCode != timedOut {
+		t.Errorf("created: [%d], want [%d]", got.ErrorCode, timedOut)
+	}
+	if got := createTopic(c, 2, "t", 1, 1, noTime); got.ErrorCode != 36 {
+		t.Errorf("created again: [%d], want [36]", got.ErrorCode)
+	}
+	dry := createTopic(c, 2, "dry", 1, 1, func(r *kmsg.CreateTopicsRequest, _ *kmsg.CreateTopicsRequestTopic) {
+		r.TimeoutMillis, r.ValidateOnly = 0, true
+	})
+	if dry.ErrorCode != 0 || b.image.Load().topic("dry") != nil {
+		t.Errorf("validated: [%d], want [0] and no topic", dry.ErrorCode)
+	}
+
+	for _, v := range []struct {
+		version, code int16
+		partitions    int
+	}{{2, timedOut, 1}, {0, timedOut, 3}} {
+		grow := kmsg.NewPtrCreatePartitionsRequest()
+		grow.Version, grow.TimeoutMillis = v.version, 0
+		grow.Topics = []kmsg.CreatePartitionsRequestTopic{{Topic: "t", Count: 3}}
+		if got := ask[*kmsg.CreatePartitionsResponse](c, grow).Topics[0]; got.ErrorCode != v.code {
+			t.Errorf("CreatePartitions v%d: [%d], want [%d]", v.version, got.ErrorCode, v.code)
+		}
+		if n := len(b.image.Load().topic("t").partitions); n != v.partitions {
+			t.Errorf("after CreatePartitions v%d there are %d partitions, want %d", v.version, n, v.partitions)
+		}
+	}
+	for _, v := range []struct {
+		version int16
+		left    bool
+	}{{4, true}, {1, false}} {
+		del := kmsg.NewPtrDeleteTopicsRequest()
+		del.Version, del.TimeoutMillis, del.TopicNames = v.version, 0, []string{"t"}
+		if got := ask[*kmsg.DeleteTopicsResponse](c, del).Topics[0]; got.ErrorCode != timedOut {
+			t.Errorf("DeleteTopics v%d: [%d], want [%d]", v.version, got.ErrorCode, timedOut)
+		}
+		if left := b.image.Load().topic("t") != nil; left != v.left {
+			t.Errorf("after DeleteTopics v%d the topic is there: %v, want %v", v.version, left, v.left)
+		}
+	}
+}
+
 func TestCreatePartitions(t *testing.T) {
 	b := Start(t, WithTopic("t", 3, nil))
 	c := dial(t, b)

@@ -28,7 +28,7 @@ func javaClients() []client {
 		version string
 		codecs  []string
 	}{
-		{"4.3.1", codecs}, {"3.9.1", codecs}, {"2.8.2", codecs}, {"2.0.1", codecs[:4]}, {"1.1.1", codecs[:4]}, {"0.10.2.2", codecs[:4]},
+		{"4.4.0", codecs}, {"4.3.1", codecs}, {"3.9.1", codecs}, {"2.8.2", codecs}, {"2.0.1", codecs[:4]}, {"1.1.1", codecs[:4]}, {"0.10.2.2", codecs[:4]},
 	} {
 		all = append(all, client{
 			name: "kafka-clients " + c.version, codecs: c.codecs, headers: !strings.HasPrefix(c.version, "0.10"), jvm: true,

@@ -16,6 +16,8 @@ import org.apache.kafka.common.config.ConfigResource; //> 1.0
 import org.apache.kafka.common.errors.*;
 import org.apache.kafka.common.header.*; //> 1.0
 import org.apache.kafka.common.serialization.*;
+import org.apache.kafka.common.utils.AppInfoParser; //< 4.4
+import org.apache.kafka.common.utils.internals.AppInfoParser; //> 4.4
 
 public class RoundTrip {
     static final List<String> codecs = new ArrayList<>(Arrays.asList("none", "gzip", "snappy", "lz4"));
@@ -44,7 +46,7 @@ public class RoundTrip {
         // Threads of a pool that has failed end with the program.
         ExecutorService pool = Executors.newCachedThreadPool(r -> { Thread t = new Thread(r); t.setDaemon(true); return t; });
         for (Future<Void> f : pool.invokeAll(parts)) f.get();
-        System.out.println("kafka-clients " + org.apache.kafka.common.utils.AppInfoParser.getVersion());
+        System.out.println("kafka-clients " + AppInfoParser.getVersion());
     }
 
     static void equal(Object got, Object want, String what) {
