@@ -49,6 +49,7 @@ type Broker struct {
 	scram         scramUsers
 	telemetry     telemetry
 	producerIDs   atomic.Int64 // given out so far
+	producerNames producerNames
 	observers     observers
 	changes       changes
 	faults        faults

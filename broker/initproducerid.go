@@ -18,6 +18,8 @@ func (b *Broker) handleInitProducerID(r *request, req *kmsg.InitProducerIDReques
 	}
 	if code != 0 {
 		id, epoch = record.NoProducerID, record.NoProducerEpoch
+	} else {
+		b.producerNames.note(id, ProducerName{r.conn.clientID, r.clientHost(), stringOrNone(req.TransactionalID)})
 	}
 	resp.ProducerID, resp.ProducerEpoch, resp.ErrorCode = id, epoch, code
 	return resp, nil

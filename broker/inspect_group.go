@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -287,4 +288,18 @@ func (b *Broker) Clients() []Client {
 func (c *conn) introduce() {
 	c.known.Store(&Client{ClientID: c.clientID, SoftwareName: c.softwareName, SoftwareVersion: c.softwareVersion, User: c.user()})
 	c.broker.changes.happened()
+}
+
+// Heard returns when each member's session began anew, by member id, on the
+// broker's clock: its latest heartbeat, or what counts as one.
+func (g Group) Heard() (heard map[string]time.Time) {
+	g.b.groups.peek(g.id, func(c *group.Group) { heard = c.Heard() })
+	return heard
+}
+
+// Epoch counts the group's changes: a classic group's generation, the group
+// epoch of others. It is 0 where there is no such group.
+func (g Group) Epoch() (epoch int32) {
+	g.b.groups.peek(g.id, func(c *group.Group) { epoch = c.Epoch() })
+	return epoch
 }

@@ -177,42 +177,9 @@ func (s *site) elect(r *http.Request) (string, error) {
 	return "/brokers?done=broker.elected", nil
 }
 
-// measure reads the metrics that /metrics serves.
-func (s *site) measure(v *brokersView) error {
-	families, err := s.metrics.Gather()
-	if err != nil {
-		return err
-	}
-	for _, f := range families {
-		name := f.GetName()
-		if !strings.HasPrefix(name, "minibroker_") && name != "go_goroutines" && name != "process_resident_memory_bytes" && name != "process_cpu_seconds_total" {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			row := metricRow{Name: name, Help: f.GetHelp(), Bytes: strings.Contains(name, "_bytes")}
-			row.Value = m.GetCounter().GetValue() + m.GetGauge().GetValue()
-			switch labels := m.GetLabel(); {
-			case len(labels) == 0:
-				v.Traffic = append(v.Traffic, row)
-			case labels[0].GetName() == "api" && row.Value > 0:
-				row.Label = labels[0].GetValue()
-				v.Requests = append(v.Requests, row)
-			}
-		}
-	}
-	bytes, requests := map[string]float64{}, map[string]float64{}
-	for _, m := range v.Traffic {
-		switch m.Name {
-		case "minibroker_received_bytes_total":
-			bytes["in"] = m.Value
-		case "minibroker_sent_bytes_total":
-			bytes["out"] = m.Value
-		}
-	}
-	slices.SortStableFunc(v.Requests, func(a, b metricRow) int { return cmp.Compare(b.Value, a.Value) })
-	for _, m := range v.Requests[:min(len(v.Requests), historyLines)] {
-		requests[m.Label] = m.Value
-	}
-	v.Bytes, v.Rates = s.history.rate("bytes", s.now(), bytes), s.history.rate("requests", s.now(), requests)
-	return nil
+// measure adds the broker's totals and how they grow.
+func (s *site) measure(v *brokersView) (err error) {
+	v.Traffic, v.Requests, err = s.totals()
+	v.Bytes, v.Rates = s.history.rate(bytesGraph), s.history.rate(requestsGraph)
+	return err
 }

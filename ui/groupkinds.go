@@ -100,7 +100,7 @@ func (s *site) describe(ctx context.Context, listed ...listedGroup) (map[string]
 }
 
 func member(id, client, host string) memberRow {
-	return memberRow{ID: id, Client: client, Host: strings.TrimPrefix(host, "/")}
+	return memberRow{ID: id, Client: client, Host: strings.TrimPrefix(host, "/"), Heard: unknown}
 }
 
 func assignment(set kadm.TopicsSet) []assigned {

@@ -119,6 +119,8 @@ type groupView struct {
 	Lag         int64       `json:"lag"`
 	Topics      []string    `json:"topics"`
 	History     *graph      `json:"lag_history"` // by topic
+	Findings    []finding   `json:"explained"`
+	Steps       []step      `json:"steps"` // newest first; null: the cluster does not tell
 }
 
 // Share says whether the group is one of KIP-932: its offsets have APIs of their own.
@@ -133,6 +135,7 @@ type memberRow struct {
 	Client   string     `json:"client_id"`
 	Host     string     `json:"host"`
 	Assigned []assigned `json:"assigned"`
+	Heard    float64    `json:"heartbeat_age"` // in seconds; -1: not told
 }
 
 type assigned struct {
@@ -164,6 +167,9 @@ func (s *site) group(r *http.Request) (any, error) {
 	g, err := s.groupOf(r.Context(), r.PathValue("group"))
 	if err != nil {
 		return nil, err
+	}
+	if s.broker != nil {
+		g.Steps = s.steps.newest(visible(g.ID), stepsShown, languageOf(r))
 	}
 	return g, nil
 }
@@ -241,6 +247,18 @@ func (s *site) groupOf(ctx context.Context, id string) (*groupView, error) {
 		return int(a.Partition - b.Partition)
 	})
 	v.History = s.history.note("lag "+id, s.now(), lags)
+	if s.broker != nil {
+		now, heard := s.broker.Now(), s.broker.Group(id).Heard()
+		for i := range v.Members {
+			if at, ok := heard[v.Members[i].ID]; ok {
+				v.Members[i].Heard = max(0, now.Sub(at).Seconds())
+			}
+		}
+		if v.Epoch < 0 {
+			v.Epoch = s.broker.Group(id).Epoch()
+		}
+	}
+	v.Findings = v.explain()
 	return v, nil
 }
 

@@ -4,11 +4,15 @@ package ui
 // looked at them.
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"minibroker/broker"
 )
 
 const (
@@ -37,6 +41,80 @@ type point struct {
 	values map[string]float64
 }
 
+// sampleEvery is how often totals are noted, as long as that costs less than a
+// hundredth of the time.
+const sampleEvery = 2 * time.Second
+
+// sample notes the totals of the broker in this process until the server stops,
+// so that a graph shows what was before its page was opened.
+func (s *site) sample() {
+	for {
+		from := s.now()
+		_, _, _ = s.totals() // the next one tells
+		if pause(s.stop, max(sampleEvery, 100*s.now().Sub(from))) != nil {
+			return
+		}
+	}
+}
+
+// totals are the broker's metrics that are about no single topic, group or
+// client. They are noted in the graphs of bytes, requests and records.
+func (s *site) totals() (traffic, requests []metricRow, err error) {
+	families, err := s.metrics.Gather()
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range families {
+		name := f.GetName()
+		if !strings.HasPrefix(name, "minibroker_") && name != "go_goroutines" && name != "process_resident_memory_bytes" && name != "process_cpu_seconds_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			row := metricRow{Name: name, Help: f.GetHelp(), Bytes: strings.Contains(name, "_bytes")}
+			row.Value = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			switch labels := m.GetLabel(); {
+			case len(labels) == 0:
+				traffic = append(traffic, row)
+			case labels[0].GetName() == "api" && row.Value > 0:
+				row.Label = labels[0].GetValue()
+				requests = append(requests, row)
+			}
+		}
+	}
+	slices.SortStableFunc(requests, func(a, b metricRow) int { return cmp.Compare(b.Value, a.Value) })
+	bytes, busiest := map[string]float64{}, map[string]float64{}
+	for _, m := range traffic {
+		switch m.Name {
+		case "minibroker_received_bytes_total":
+			bytes["in"] = m.Value
+		case "minibroker_sent_bytes_total":
+			bytes["out"] = m.Value
+		}
+	}
+	for _, m := range requests[:min(len(requests), historyLines)] {
+		busiest[m.Label] = m.Value
+	}
+	written := int64(0)
+	s.broker.EachTopic(func(t broker.TopicSum) bool {
+		if !t.Internal {
+			written += t.Written
+		}
+		return true
+	})
+	now := s.now()
+	s.history.add(bytesGraph, now, bytes)
+	s.history.add(requestsGraph, now, busiest)
+	s.history.add(recordsGraph, now, map[string]float64{"records": float64(written)})
+	return traffic, requests, nil
+}
+
+// The graphs of totals.
+const (
+	bytesGraph    = "total bytes"
+	requestsGraph = "total requests"
+	recordsGraph  = "total records"
+)
+
 // graph is a graph in the columns that uPlot takes: times in seconds, then a
 // line of values for each name.
 type graph struct {
@@ -51,38 +129,48 @@ func (g *graph) JSON() (string, error) {
 	return string(raw), err
 }
 
+// newest is the last point of a graph's first line.
+func (g *graph) newest() float64 {
+	if len(g.Values) == 0 || len(g.Times) == 0 || g.Values[0][len(g.Times)-1] == nil {
+		return 0
+	}
+	return *g.Values[0][len(g.Times)-1]
+}
+
 // note adds numbers to a graph and returns what it shows now.
 func (h *history) note(key string, at time.Time, values map[string]float64) *graph {
+	h.add(key, at, values)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return draw(h.past(key).points)
+}
+
+// add adds numbers to a graph. Several pages that look at once make one point.
+func (h *history) add(key string, at time.Time, values map[string]float64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.past(key)
-	// Several pages that look at once make one point.
 	if n := len(p.points); n == 0 || at.Sub(p.points[n-1].at) >= time.Second {
 		p.points = append(p.points, point{at, values})
 	}
 	if len(p.points) > historyPoints {
 		p.points = slices.Delete(p.points, 0, len(p.points)-historyPoints)
 	}
-	return draw(p.points)
 }
 
-// rate adds counters to a graph of how fast they grow, in units a second.
-func (h *history) rate(key string, at time.Time, counters map[string]float64) *graph {
+// rate is how fast the counters of a graph grow, in units a second.
+func (h *history) rate(key string) *graph {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.past(key)
-	if n := len(p.points); n == 0 || at.Sub(p.points[n-1].at) >= time.Second {
-		p.points = append(p.points, point{at, counters})
-	}
-	if len(p.points) > historyPoints {
-		p.points = slices.Delete(p.points, 0, len(p.points)-historyPoints)
-	}
 	var rates []point
 	for i := 1; i < len(p.points); i++ {
 		before, now := p.points[i-1], p.points[i]
 		values := make(map[string]float64, len(now.values))
 		for name, v := range now.values {
-			values[name] = max(0, v-before.values[name]) / now.at.Sub(before.at).Seconds()
+			if was, ok := before.values[name]; ok { // else it was not among those noted
+				values[name] = max(0, v-was) / now.at.Sub(before.at).Seconds()
+			}
 		}
 		rates = append(rates, point{now.at, values})
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // composed are the beginnings of keys that are put together when a page is made.
-var composed = []string{"api.", "doctor.", "fault.", "kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem."}
+var composed = []string{"api.", "doctor.", "fault.", "kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem.", "why.", "explain."}
 
 func TestEveryTextIsInEveryLanguage(t *testing.T) {
 	want := slices.Sorted(maps.Keys(languages()["en"].texts))
@@ -57,6 +57,8 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	sources, _ := filepath.Glob("*.go")
 	for _, file := range sources {
 		if !strings.HasSuffix(file, "_test.go") {
+			find(`"(keys\.[a-z.]+[a-z])"`, file, func(key string) { used[key] = true })
+			find(`l\.text\("([a-z.]+[a-z])"`, file, func(key string) { used[key] = true })
 			find(`"(problem\.[a-z.]+[a-z])"`, file, func(key string) { used[key] = true })
 			find(`done=([a-z.]+)"`, file, func(key string) { used["done."+key] = true })
 		}
@@ -64,7 +66,7 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	for _, list := range []struct {
 		prefix string
 		names  []string
-	}{{"mode.", modes}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", faultKinds}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
+	}{{"explain.", findings}, {"wire.family.", families}, {"mode.", modes}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", faultKinds}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
 		for _, name := range list.names {
 			used[list.prefix+name] = true
 		}

@@ -8,10 +8,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"hash/fnv"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,13 +42,24 @@ type labView struct {
 	Frame  labFrame `json:"frame"`
 }
 
+// Shown are the topics that have lanes.
+func (v labView) Shown() []string {
+	var names []string
+	for _, l := range v.Frame.Lanes {
+		if !slices.Contains(names, l.Topic) {
+			names = append(names, l.Topic)
+		}
+	}
+	return names
+}
+
 // labFrame is the picture. What did not change is told again: it is small.
 type labFrame struct {
 	Brokers []labBroker `json:"brokers"`
 	Lanes   []labLane   `json:"lanes"`
 	Hidden  int         `json:"hidden"` // partitions that do not fit
 	Groups  []labGroup  `json:"groups"`
-	Events  []labEvent  `json:"events"`
+	Events  []step      `json:"events"` // oldest first
 }
 
 type labBroker struct {
@@ -69,15 +80,21 @@ type labLane struct {
 
 type labDot struct {
 	Offset int64  `json:"o"`
-	Key    string `json:"k,omitempty"`
-	Colour int    `json:"c"` // by the key; -1: it has none
+	Key    string `json:"k,omitempty"` // empty: it has none
 }
 
 type labGroup struct {
-	ID     string     `json:"id"`
-	State  string     `json:"state"`
-	Idle   int        `json:"idle"` // members that have no partition
-	Places []labPlace `json:"places"`
+	ID      string      `json:"id"`
+	State   string      `json:"state"`
+	Members []labMember `json:"members"`
+	Places  []labPlace  `json:"places"`
+}
+
+type labMember struct {
+	ID     string `json:"id"`
+	Client string `json:"client"`
+	Host   string `json:"host"`
+	Has    int    `json:"has"` // partitions, of all topics
 }
 
 // labPlace is where a group is in a partition.
@@ -85,23 +102,8 @@ type labPlace struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
 	Committed int64  `json:"committed"` // -1: none
-	Owner     string `json:"owner"`     // client id and the end of the member id
+	Owner     string `json:"owner"`     // member id; empty: nobody
 }
-
-// labEvent is a step of a group.
-type labEvent struct {
-	At     time.Time `json:"at"`
-	Group  string    `json:"group"`
-	From   string    `json:"from"`
-	To     string    `json:"to"`
-	Epoch  int32     `json:"epoch"`
-	Member string    `json:"member"`
-	Why    string    `json:"why"`
-	Reason string    `json:"reason,omitempty"`
-}
-
-// labColours is how many colours keys have.
-const labColours = 10
 
 func (s *site) lab(r *http.Request) (any, error) {
 	v := labView{Topic: r.Form.Get("topic")}
@@ -109,18 +111,18 @@ func (s *site) lab(r *http.Request) (any, error) {
 	if v.Topics, v.More, err = s.someTopics(r.Context(), v.Topic); err != nil {
 		return nil, err
 	}
-	look := s.newLook(v.Topic)
-	frame, err := look.frame(r.Context())
-	if err != nil {
+	if v.Frame, err = s.newLook(r).frame(r.Context()); err != nil {
 		return nil, err
 	}
-	v.Frame = frame
+	v.Frame.Events = s.steps.newest("", stepsShown, languageOf(r))
+	slices.Reverse(v.Frame.Events)
 	return v, nil
 }
 
 // look is what one page has been shown.
 type look struct {
 	s     *site
+	lang  *language
 	topic string // empty: all
 	seen  map[string][]int64
 	ends  map[string][]int64
@@ -133,16 +135,16 @@ type look struct {
 	topicsAt time.Time
 
 	mu     sync.Mutex
-	events []labEvent
+	events []step
 }
 
-func (s *site) newLook(topic string) *look {
-	return &look{s: s, topic: topic, seen: map[string][]int64{}}
+func (s *site) newLook(r *http.Request) *look {
+	return &look{s: s, lang: languageOf(r), topic: r.Form.Get("topic"), seen: map[string][]int64{}}
 }
 
 // labFeed streams the picture as it changes.
 func (s *site) labFeed(ctx context.Context, r *http.Request, st *stream) error {
-	l := s.newLook(r.Form.Get("topic"))
+	l := s.newLook(r)
 	defer s.broker.ObserveGroups(l.happened)()
 	next, stop := s.broker.Follow()
 	defer stop()
@@ -187,7 +189,7 @@ func (s *site) labFeed(ctx context.Context, r *http.Request, st *stream) error {
 func (l *look) happened(e broker.GroupEvent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.events = append(l.events, labEvent{e.Time.UTC(), visible(e.Group), e.From, e.To, e.Epoch, visible(e.Member), e.Why, visible(e.Reason)})
+	l.events = append(l.events, stepOf(e).in(l.lang))
 	l.events = l.events[max(0, len(l.events)-labEvents):]
 }
 
@@ -204,7 +206,7 @@ func (l *look) frame(ctx context.Context) (labFrame, error) {
 		l.lookAtGroups()
 		l.groupsAt = now
 	}
-	f := labFrame{Brokers: l.brokers, Lanes: []labLane{}, Hidden: l.hidden, Groups: l.groups, Events: []labEvent{}}
+	f := labFrame{Brokers: l.brokers, Lanes: []labLane{}, Hidden: l.hidden, Groups: l.groups, Events: []step{}}
 	dots, err := l.dots(ctx)
 	if err != nil {
 		return labFrame{}, err
@@ -293,7 +295,7 @@ func (l *look) lookAtGroups() {
 	}
 	for _, id := range l.s.broker.Groups() {
 		g := l.s.broker.Group(id)
-		as := labGroup{ID: id, State: g.State(), Places: []labPlace{}}
+		as := labGroup{ID: id, State: g.State(), Members: []labMember{}, Places: []labPlace{}}
 		places := map[lanePlace]*labPlace{}
 		at := func(topic string, p int32) *labPlace {
 			if places[lanePlace{topic, p}] == nil {
@@ -314,15 +316,13 @@ func (l *look) lookAtGroups() {
 				for _, p := range ps {
 					has++
 					if shown[topic] {
-						at(topic, p).Owner = ownerName(m)
+						at(topic, p).Owner = visible(m.ID)
 					}
 				}
 			}
-			if has == 0 {
-				as.Idle++
-			}
+			as.Members = append(as.Members, labMember{visible(m.ID), visible(m.ClientID), strings.TrimPrefix(m.Host, "/"), has})
 		}
-		if len(places) == 0 {
+		if settled := as.State == "Stable" || len(as.Members) == 0; len(places) == 0 && settled {
 			continue
 		}
 		for _, p := range places {
@@ -335,11 +335,6 @@ func (l *look) lookAtGroups() {
 			return
 		}
 	}
-}
-
-// ownerName tells members of one client id apart.
-func ownerName(m broker.Member) string {
-	return visible(m.ClientID) + " …" + visible(m.ID[max(0, len(m.ID)-4):])
 }
 
 type lanePlace struct {
@@ -428,19 +423,18 @@ func (l *look) dots(ctx context.Context) (map[lanePlace][]labDot, error) {
 	return found, nil
 }
 
+// labKey is how much of a key is shown.
+const labKey = 40
+
 func dotOf(r *kgo.Record) labDot {
-	d := labDot{Offset: r.Offset, Colour: -1}
-	if r.Key != nil {
-		h := fnv.New32a()
-		_, _ = h.Write(r.Key) // never fails
-		d.Colour = int(h.Sum32() % labColours)
-		d.Key = decode(r.Key, "auto", 64).Line
-		if len(d.Key) > 40 {
-			d.Key = string([]rune(d.Key)[:min(40, len([]rune(d.Key)))]) + "…"
-		}
-		if d.Key == "" {
-			d.Key = strconv.Quote("")
-		}
+	d := labDot{Offset: r.Offset}
+	if r.Key == nil {
+		return d
 	}
+	d.Key = decode(r.Key, "auto", 64).Line
+	if runes := []rune(d.Key); len(runes) > labKey {
+		d.Key = string(runes[:labKey]) + "…"
+	}
+	d.Key = cmp.Or(d.Key, strconv.Quote(""))
 	return d
 }

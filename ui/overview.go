@@ -21,6 +21,11 @@ type overviewView struct {
 	Bootstrap  string    `json:"bootstrap_servers"`
 	Listens    []string  `json:"listens"`
 	Snippets   []snippet `json:"snippets"`
+	// What only a broker in this process tells: records written a second over
+	// time, the newest of them, and what happened.
+	Rate       *graph      `json:"record_rate"`
+	PerSecond  float64     `json:"records_per_second"`
+	Happenings []happening `json:"happenings"`
 }
 
 func (s *site) overview(r *http.Request) (any, error) {
@@ -45,6 +50,12 @@ func (s *site) overview(r *http.Request) (any, error) {
 	}
 	if s.broker != nil {
 		v.Listens = s.broker.Addrs()
+		if _, _, err := s.totals(); err != nil {
+			return nil, err
+		}
+		v.Rate = s.history.rate(recordsGraph)
+		v.PerSecond = v.Rate.newest()
+		v.Happenings = s.happenings(languageOf(r), 8)
 	}
 	if _, err := s.eachTopic(r.Context(), func(t topicRow, offline int) {
 		if t.Internal {

@@ -74,6 +74,30 @@ func (f *frame) Or(name, byDefault string) string {
 // Themes are what a reader may choose.
 func (f *frame) Themes() []string { return []string{"system", "light", "dark"} }
 
+// Sections are the pages of the menu.
+func (f *frame) Sections() []string {
+	all := []string{"overview", "topics", "groups", "brokers", "security"}
+	if f.Inner {
+		all = append(all, "lab", "wire", "doctor", "faults", "clock")
+	}
+	return all
+}
+
+// shortcut is what keys do; app.js does it.
+type shortcut struct {
+	Keys []string
+	Text string // key of what it does
+}
+
+// Keys are the shortcuts that the page has.
+func (f *frame) Keys() []shortcut {
+	all := []shortcut{{[]string{"g", "o"}, "nav.overview"}, {[]string{"g", "t"}, "nav.topics"}, {[]string{"g", "g"}, "nav.groups"}, {[]string{"g", "b"}, "nav.brokers"}, {[]string{"g", "s"}, "nav.security"}}
+	if f.Inner {
+		all = append(all, []shortcut{{[]string{"g", "l"}, "nav.lab"}, {[]string{"g", "w"}, "nav.wire"}, {[]string{"g", "d"}, "nav.doctor"}, {[]string{"g", "f"}, "nav.faults"}, {[]string{"g", "c"}, "nav.clock"}}...)
+	}
+	return append(all, []shortcut{{[]string{"/"}, "keys.search"}, {[]string{"j"}, "keys.down"}, {[]string{"k"}, "keys.up"}, {[]string{"Enter"}, "keys.open"}, {[]string{"t"}, "keys.tail"}, {[]string{"p"}, "keys.send"}, {[]string{"?"}, "keys.help"}, {[]string{"Esc"}, "close"}}...)
+}
+
 // ids lists partitions or brokers.
 func ids(all []int32) string {
 	texts := make([]string, len(all))
@@ -116,21 +140,24 @@ func functions(l *language) template.FuncMap {
 		"fieldsof": func(a aclRow) map[string]string {
 			return map[string]string{"principal": a.Principal, "host": a.Host, "permission": a.Permission, "operation": a.Operation, "resource": a.Resource, "name": a.Name, "pattern": a.Pattern}
 		},
-		"millis": l.millis,
-		"json":   func(v any) (string, error) { raw, err := json.Marshal(v); return string(raw), err },
-		"api":    func(name string) string { return l.textOr("api."+name, "") },
-		"advice": func(why string, port uint16) string { return l.text("doctor.advice."+why, port) },
-		"asset":  asset,
-		"seg":    url.PathEscape,
-		"show":   visible,
-		"join":   strings.Join,
-		"time":   moment,
-		"ids":    ids,
-		"minus":  func(n int64) int64 { return -n },
-		"words":  func(p *problem) string { return l.text(p.Key, p.Args...) },
-		"tabs":   func(name, tab string) map[string]string { return map[string]string{"Name": name, "Tab": tab} },
-		"row":    func(topic string, m messageRow) map[string]any { return map[string]any{"Topic": topic, "Row": m} },
-		"rows":   func(f *frame, rows []configRow) map[string]any { return map[string]any{"Frame": f, "Rows": rows} },
+		"millis":    l.millis,
+		"json":      func(v any) (string, error) { raw, err := json.Marshal(v); return string(raw), err },
+		"api":       func(name string) string { return l.textOr("api."+name, "") },
+		"advice":    func(why string, port uint16) string { return l.text("doctor.advice."+why, port) },
+		"asset":     asset,
+		"seg":       url.PathEscape,
+		"show":      visible,
+		"join":      strings.Join,
+		"split":     func(list string) []string { return strings.Split(list, ",") },
+		"time":      moment,
+		"ids":       ids,
+		"minus":     func(n int64) int64 { return -n },
+		"decimal1":  func(f float64) string { return strings.Replace(strconv.FormatFloat(f, 'f', 1, 64), ".", l.point, 1) },
+		"explained": func(f finding) string { return l.text("explain."+f.Key, f.Args...) },
+		"words":     func(p *problem) string { return l.text(p.Key, p.Args...) },
+		"tabs":      func(name, tab string) map[string]string { return map[string]string{"Name": name, "Tab": tab} },
+		"row":       func(topic string, m messageRow) map[string]any { return map[string]any{"Topic": topic, "Row": m} },
+		"rows":      func(f *frame, rows []configRow) map[string]any { return map[string]any{"Frame": f, "Rows": rows} },
 		"other": func() string {
 			if l.code == "en" {
 				return "fr"

@@ -41,6 +41,7 @@ type site struct {
 	stop      context.Context  // ends with the server
 	streams   atomic.Int32     // open now
 	history   history
+	steps     steps
 	wire      wire
 	faultIDs  faultIDs
 }
@@ -57,6 +58,8 @@ func newSite(c *cluster, b *broker.Broker, o Options, stop context.Context) *sit
 		totals := prometheus.NewRegistry()
 		totals.MustRegister(b.Totals(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 		s.metrics = totals
+		context.AfterFunc(stop, b.ObserveGroups(s.steps.happened))
+		go s.sample()
 	}
 	return s
 }

@@ -256,6 +256,10 @@ type producerRow struct {
 	Sequence  int32     `json:"last_sequence"`
 	Newest    time.Time `json:"newest"`
 	Open      int64     `json:"transaction_start"` // -1: no open transaction
+	// Who it is, where the broker is in this process to tell.
+	Client        string `json:"client_id"`
+	Host          string `json:"host"`
+	Transactional string `json:"transactional_id"`
 }
 
 // producers are the active ones of a topic. A cluster that does not tell them
@@ -269,7 +273,13 @@ func (s *site) producers(ctx context.Context, topic string, partitions []int32) 
 	}
 	rows := []producerRow{}
 	for _, p := range told.SortedProducers() {
-		rows = append(rows, producerRow{p.Partition, p.ProducerID, p.ProducerEpoch, p.LastSequence, time.UnixMilli(p.LastTimestamp).UTC(), p.CurrentTxnStartOffset})
+		row := producerRow{Partition: p.Partition, ID: p.ProducerID, Epoch: p.ProducerEpoch, Sequence: p.LastSequence, Newest: time.UnixMilli(p.LastTimestamp).UTC(), Open: p.CurrentTxnStartOffset}
+		if s.broker != nil {
+			if name, ok := s.broker.ProducerName(p.ProducerID); ok {
+				row.Client, row.Host, row.Transactional = visible(name.ClientID), strings.TrimPrefix(name.Host, "/"), visible(name.TransactionalID)
+			}
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }

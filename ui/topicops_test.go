@@ -82,7 +82,7 @@ func TestActiveProducersAreShown(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.see("/api/v1/pages/topics/log", 200)), &v); err != nil {
 		t.Fatal(err)
 	}
-	if p := told.SortedProducers()[0]; len(v.Producers) != 1 || v.Producers[0].ID != p.ProducerID || v.Producers[0].Sequence != p.LastSequence {
+	if p := told.SortedProducers()[0]; len(v.Producers) != 1 || v.Producers[0].Client != "kgo" || v.Producers[0].Host == "" || v.Producers[0].ID != p.ProducerID || v.Producers[0].Sequence != p.LastSequence {
 		t.Errorf("the page shows %+v, the broker tells %+v", v.Producers, p)
 	}
 }
@@ -277,9 +277,10 @@ func TestGraphsRememberTheNewestAndShowRates(t *testing.T) {
 	if len(g.Times) != historyPoints || *g.Values[0][historyPoints-1] != historyPoints+9 {
 		t.Errorf("the graph has %d points and ends with %v", len(g.Times), *g.Values[0][len(g.Times)-1])
 	}
-	h.rate("bytes", start, map[string]float64{"in": 100})
-	g = h.rate("bytes", start.Add(2*time.Second), map[string]float64{"in": 300, "out": 4})
-	if len(g.Times) != 1 || *g.Values[0][0] != 100 || *g.Values[1][0] != 2 {
+	h.add("bytes", start, map[string]float64{"in": 100, "out": 0})
+	h.add("bytes", start.Add(2*time.Second), map[string]float64{"in": 300, "out": 4, "new": 1000})
+	g = h.rate("bytes")
+	if len(g.Times) != 1 || len(g.Names) != 2 || *g.Values[0][0] != 100 || *g.Values[1][0] != 2 {
 		t.Errorf("the rates are %+v", g)
 	}
 	for i := range 3 * historyKeys {

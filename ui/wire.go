@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -56,6 +57,29 @@ type exchange struct {
 
 // Lane is the colour of the connection on the page.
 func (e *exchange) Lane() uint64 { return e.Connection % 8 }
+
+// Family is what the API is about: data, groups, transactions, metadata or
+// anything else.
+func (e *exchange) Family() string {
+	switch e.API {
+	case "Produce", "Fetch", "ListOffsets", "OffsetForLeaderEpoch", "ShareFetch", "ShareAcknowledge", "DeleteRecords":
+		return "data"
+	case "InitProducerID", "AddPartitionsToTxn", "AddOffsetsToTxn", "EndTxn", "TxnOffsetCommit", "DescribeTransactions", "ListTransactions", "WriteTxnMarkers":
+		return "txn"
+	case "ApiVersions", "Metadata", "DescribeCluster", "FindCoordinator", "SASLHandshake", "SASLAuthenticate", "DescribeTopicPartitions":
+		return "meta"
+	}
+	if strings.Contains(e.API, "Group") || strings.Contains(e.API, "Heartbeat") || strings.HasPrefix(e.API, "Offset") {
+		return "group"
+	}
+	return "other"
+}
+
+// families are all that Family says.
+var families = []string{"data", "group", "txn", "meta", "other"}
+
+// Bar is how long it took, from 0 to 100: ten times as long is 25 more.
+func (e *exchange) Bar() int { return min(100, int(25*math.Log10(1+10*e.Took))) }
 
 // keptMessage is the body of a request or an answer, encoded.
 type keptMessage struct {
@@ -249,6 +273,9 @@ type wireView struct {
 	Rows  []*exchange `json:"requests"` // newest first
 	Query string      `json:"-"`
 }
+
+// Families are what the colours of requests stand for.
+func (v wireView) Families() []string { return families }
 
 func (s *site) wirePage(r *http.Request) (any, error) {
 	v := wireView{wireQuery: wireQueryOf(r), Since: s.wire.look(), Rows: []*exchange{}, APIs: []string{}}

@@ -64,3 +64,44 @@ document.addEventListener("click", async (event) => {
 // A live part was replaced.
 document.addEventListener("htmx:after:swap", () => ready(document));
 document.addEventListener("htmx:afterSwap", () => ready(document));
+
+// Shortcuts: g and a letter goes to a page, j and k go through the rows of the
+// table, / to the search. They are off while something is typed.
+const pages = { o: "/", t: "/topics", g: "/groups", b: "/brokers", s: "/security", l: "/lab", w: "/wire", d: "/doctor", f: "/faults", c: "/clock" };
+const dialog = document.getElementById("keys");
+const help = document.getElementById("keys-open");
+help.hidden = false;
+help.addEventListener("click", () => dialog.showModal());
+let going = 0; // when g was typed
+
+function row(by) {
+  const links = [...document.querySelectorAll("main tbody")].flatMap((body) => [...body.rows]).map((tr) => tr.querySelector("a[href], summary")).filter((el) => el);
+  const at = links.findIndex((el) => el.closest("tr").contains(document.activeElement));
+  const next = links[at < 0 ? (by > 0 ? 0 : links.length - 1) : at + by];
+  if (next) { next.focus(); next.scrollIntoView({ block: "nearest" }); }
+}
+
+function go(path) { if (path && (document.querySelector(`nav a[href="${path}"]`) || path.includes("?") || path.includes("/send"))) location.href = path; }
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, [contenteditable]") || dialog.open) return;
+  const topic = location.pathname.match(/^\/topics\/[^/]+/)?.[0];
+  if (going && event.timeStamp - going < 1500 && pages[event.key]) {
+    going = 0;
+    event.preventDefault();
+    go(pages[event.key]);
+    return;
+  }
+  going = 0;
+  switch (event.key) {
+    case "g": going = event.timeStamp; return;
+    case "/": document.querySelector("main input[type=search], main input[name=q]")?.focus(); break;
+    case "j": row(1); break;
+    case "k": row(-1); break;
+    case "t": if (topic) go(topic + "/messages?mode=tail"); break;
+    case "p": if (topic) go(topic + "/send"); break;
+    case "?": dialog.showModal(); break;
+    default: return;
+  }
+  event.preventDefault();
+});

@@ -17,12 +17,12 @@ function clock(seconds) { return new Date(seconds * 1000).toTimeString().slice(0
 
 function make(figure, points, width) {
   const ink = style("--quiet"), line = style("--line");
-  const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui" };
+  const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px " + style("--sans") };
   const plot = new uPlot({
-    width, height: 160, cursor: { y: false }, legend: { live: true },
+    width, height: figure.classList.contains("spark") ? 120 : 160, cursor: { y: false }, legend: { show: figure.dataset.legend !== "off", live: true },
     scales: { y: { range: (u, low, high) => [0, Math.max(1, high * 1.1)] } },
     axes: [{ ...axis, space: 90, values: (u, all) => all.map(clock) }, { ...axis, size: 48, values: (u, all) => all.map(short) }],
-    series: [{ label: figure.dataset.time, value: (u, v) => v == null ? "–" : clock(v) }, ...points.names.map((label, i) => ({ label, stroke: style(colours[i]) || ink, width: 2, points: { show: false }, value: (u, v) => v == null ? "–" : short(v) }))],
+    series: [{ label: figure.dataset.time, value: (u, v) => v == null ? "–" : clock(v) }, ...points.names.map((label, i) => ({ label, stroke: style(colours[i]) || ink, width: 2, fill: points.names.length === 1 ? style("--soft") : undefined, points: { show: false }, value: (u, v) => v == null ? "–" : short(v) }))],
   }, [points.times, ...points.values], figure);
   return { plot, names: points.names.join("\n"), width };
 }

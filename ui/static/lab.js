@@ -1,19 +1,18 @@
-// The picture of /lab: a lane for each partition, a dot for each record, a
-// marker for each group. Frames come from the server as events; here they are
-// only drawn.
+// The page /lab. Frames come from the server as events; here they become lanes,
+// groups, keys and a list of what happened. lanes.js draws.
+
+import { draw, groupColour, hueOf, kept, pitch } from "./lanes.js";
 
 const root = document.getElementById("lab");
 const texts = root.dataset;
-const lanesBox = document.getElementById("lanes");
-const groupsBox = document.getElementById("lab-groups");
-const eventsBox = document.getElementById("lab-events");
+const box = (id) => document.getElementById("lab-" + id);
 const lanes = new Map(); // topic/partition -> lane
-const kept = 48; // dots of a lane
-const gap = 18; // pixels from dot to dot
-const keyColours = ["#3b6fd8", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#6d28d9", "#4d7c0f", "#1d4ed8"];
-const groupColours = ["#c2410c", "#15803d", "#a21caf", "#0e7490", "#be123c", "#6d28d9", "#b45309", "#4d7c0f"];
-const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-let paused = false, waiting = null, groupOrder = [];
+const keys = new Map(); // key -> set of topic/partition
+const letters = new Map(); // member id -> its letters
+const numbers = new Map(); // group -> its number
+const began = new Map(); // group -> when its rebalance began
+const keysShown = 30;
+let paused = false, waiting = [], first = true;
 
 function element(name, className, text) {
   const el = document.createElement(name);
@@ -22,21 +21,73 @@ function element(name, className, text) {
   return el;
 }
 
-function style(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
+function put(text, values) { return text.replace(/%([a-z])/g, (whole, name) => values[name] ?? whole); }
 
-// A lane is a label, a canvas and who reads it.
+function numberOf(group) {
+  if (!numbers.has(group)) numbers.set(group, numbers.size);
+  return numbers.get(group);
+}
+
+// A member has a letter for as long as the page is open: A, B, ... Z, AA.
+function letterOf(member) {
+  if (!letters.has(member)) {
+    let n = letters.size, text = "";
+    do { text = String.fromCharCode(65 + n % 26) + text; n = Math.floor(n / 26) - 1; } while (n >= 0);
+    letters.set(member, text);
+  }
+  return letters.get(member);
+}
+
+function moves(state) { return state !== "Stable" && state !== "Empty" && state !== "Dead"; }
+
 function makeLane(state) {
-  const box = element("div", "lane");
-  const label = element("div", "lane-label");
-  const name = element("strong", "", state.topic + " · " + state.partition);
-  const leader = element("span", "quiet small");
-  label.append(name, leader);
-  const canvas = element("canvas");
+  const el = element("div", "lane"), label = element("div", "lane-label"), name = element("strong", "", state.topic);
+  const part = element("span", "lane-part", "P" + state.partition), rate = element("span", "lane-rate quiet small"), brokers = element("span", "lane-brokers");
+  const canvas = element("canvas"), owners = element("div", "lane-owners");
   canvas.setAttribute("role", "img");
-  const owners = element("div", "lane-owners small");
-  box.append(label, canvas, owners);
-  lanesBox.append(box);
-  return { box, leader, canvas, owners, dots: [], at: state.end, state, places: [] };
+  label.append(part, name, brokers, rate);
+  el.append(label, canvas, owners);
+  return { el, rate, brokers, canvas, owners, dots: [], at: state.end, state, places: [], cursors: new Map(), speed: 0, seen: performance.now() };
+}
+
+// Again is whether it was shown before: what is there from the start does not
+// fade in.
+function fill(lane, state, again) {
+  const now = performance.now();
+  if (state.end < lane.state.end) { lane.dots = []; lane.at = state.end; } // created anew
+  const passed = (now - lane.seen) / 1000;
+  if (again && passed > 0.05) {
+    const speed = Math.max(0, state.end - lane.state.end) / passed;
+    lane.speed = lane.speed * 0.7 + speed * 0.3;
+    lane.seen = now;
+  }
+  if (again && lane.state.leader !== state.leader) {
+    const values = { t: state.topic, p: state.partition, a: lane.state.leader < 0 ? "–" : lane.state.leader, b: state.leader < 0 ? "–" : state.leader };
+    happened(new Date().toISOString(), "", put(texts.moved, values), "");
+  }
+  for (const d of state.dots) {
+    if (again && d.o >= lane.state.end) d.born = now;
+    if (d.k !== undefined) {
+      if (!keys.has(d.k)) keys.set(d.k, new Set());
+      keys.get(d.k).add(state.topic + "/" + state.partition);
+      hueOf(d.k);
+    }
+  }
+  const fresh = again && lane.state.leader !== state.leader;
+  lane.state = state;
+  const newest = lane.dots.length ? lane.dots[lane.dots.length - 1].o : -1; // the first frames tell the same
+  lane.dots.push(...state.dots.filter((d) => d.o > newest));
+  lane.dots = lane.dots.filter((d) => d.o >= state.start).slice(-kept);
+  lane.places = [];
+  lane.rate.textContent = lane.speed >= 0.5 ? put(texts.rate, { n: Math.round(lane.speed).toLocaleString(document.documentElement.lang) }) : "";
+  if (state.replicas.length > 1 || state.leader < 0) {
+    lane.brokers.replaceChildren(...state.replicas.map((id) => {
+      const leads = id === state.leader, synced = state.isr.includes(id);
+      const chip = element("span", "node" + (leads ? " leads" : synced ? "" : " behind") + (leads && fresh ? " fresh" : ""), id);
+      chip.title = put(leads ? texts.leads : synced ? texts.synced : texts.behind, { n: id });
+      return chip;
+    }));
+  }
 }
 
 function frame(f) {
@@ -44,181 +95,214 @@ function frame(f) {
   for (const state of f.lanes) {
     const id = state.topic + "/" + state.partition;
     present.add(id);
-    let lane = lanes.get(id);
-    if (!lane) lanes.set(id, lane = makeLane(state));
-    if (state.end < lane.state.end) { lane.dots = []; lane.at = state.end; } // created anew
-    lane.state = state;
-    lane.dots.push(...state.dots);
-    lane.dots = lane.dots.filter((d) => d.o >= state.start).slice(-kept);
-    lane.leader.textContent = texts.leader + " " + state.leader + (state.replicas.length > 1 ? " · ISR " + state.isr.join(",") + " / " + state.replicas.join(",") : "");
-    lane.places = [];
+    const again = lanes.has(id);
+    if (!again) { const lane = makeLane(state); lanes.set(id, lane); }
+    fill(lanes.get(id), state, again || !first);
   }
-  for (const [id, lane] of lanes) {
-    if (!present.has(id)) { lane.box.remove(); lanes.delete(id); }
-  }
-  for (const g of f.groups) if (!groupOrder.includes(g.id)) groupOrder.push(g.id);
+  for (const [id, lane] of lanes) if (!present.has(id)) { lane.el.remove(); lanes.delete(id); }
+  const order = f.lanes.map((state) => lanes.get(state.topic + "/" + state.partition).el), list = document.getElementById("lanes");
+  if (order.some((el, i) => list.children[i] !== el)) list.replaceChildren(...order);
   for (const g of f.groups) {
     for (const p of g.places) {
       const lane = lanes.get(p.topic + "/" + p.partition);
-      if (lane) lane.places.push({ ...p, group: g.id, state: g.state, colour: colour(g.id) });
+      if (!lane) continue;
+      const moving = moves(g.state), colour = groupColour(numberOf(g.id));
+      lane.places.push({ ...p, group: g.id, moving, colour, name: g.id + (p.owner ? " " + letterOf(p.owner) : "") });
     }
   }
+  for (const lane of lanes.values()) showOwners(lane, f.groups);
   showBrokers(f.brokers);
-  for (const lane of lanes.values()) showOwners(lane);
   showGroups(f.groups);
-  showEvents(f.events);
-  schedule();
+  showKeys();
+  for (const e of f.events) stepped(e);
+  first = false;
+  draw(lanes);
 }
 
-function colour(group) { return groupColours[groupOrder.indexOf(group) % groupColours.length]; }
-
-function showOwners(lane) {
+function showOwners(lane, groups) {
   lane.owners.replaceChildren(...lane.places.map((p) => {
-    const el = element("span", "owner");
+    const el = element("span", "owner" + (p.moving ? " moving" : p.owner ? "" : " free"));
     el.style.setProperty("--of", p.colour);
-    const moving = p.state !== "Stable" && p.state !== "Empty";
-    el.textContent = p.group + ": " + (moving ? texts.rebalance : p.owner || texts.free);
-    el.classList.toggle("moving", moving);
+    const was = (lane.had ||= new Map()).get(p.group);
+    if (was !== undefined && was !== p.owner && p.owner) el.classList.add("fresh");
+    lane.had.set(p.group, p.owner);
+    const member = groups.find((g) => g.id === p.group).members.find((m) => m.id === p.owner);
+    if (member && !p.moving) el.append(element("b", "letter", letterOf(p.owner)), " ", element("span", "", member.client));
+    else el.textContent = p.moving ? texts.rebalance : texts.free;
+    el.title = p.group + (member ? " · " + member.id + " @ " + member.host : "");
     return el;
   }));
-  const lags = lane.places.map((p) => p.group + " " + (p.committed < 0 ? "–" : p.committed)).join(", ");
-  lane.canvas.setAttribute("aria-label", texts.label.replace("%t", lane.state.topic).replace("%p", lane.state.partition).replace("%e", lane.state.end).replace("%g", lags || "–"));
+  const places = lane.places.map((p) => p.name + " " + (p.committed < 0 ? "–" : p.committed)).join(", ");
+  lane.canvas.setAttribute("aria-label", put(texts.label, { t: lane.state.topic, p: lane.state.partition, e: lane.state.end, g: places || "–" }));
 }
 
-// With several brokers: which run, and how many of the lanes each leads.
+// With several brokers: which run, how much each leads, and a button.
 function showBrokers(brokers) {
   if (brokers.length < 2) return;
-  const box = document.getElementById("lab-brokers");
-  box.replaceChildren(...brokers.map((b) => {
+  const now = brokers.map((b) => b.id + (b.running ? "+" : "-") + [...lanes.values()].filter((l) => l.state.leader === b.id).length).join();
+  if (box("brokers").dataset.now === now) return;
+  box("brokers").dataset.now = now;
+  const had = document.activeElement?.dataset?.broker;
+  box("brokers").replaceChildren(...brokers.map((b) => {
     const leads = [...lanes.values()].filter((l) => l.state.leader === b.id).length;
-    const el = element("span", "badge " + (b.running ? "s-Stable" : "s-Dead"), texts.broker + " " + b.id + " · " + (b.running ? texts.leader + " " + leads : texts.down));
+    const el = element("div", "labbroker" + (b.running ? "" : " down"));
+    const button = element("button", "plain tiny", b.running ? texts.stop : texts.start);
+    button.type = "button";
+    button.dataset.broker = b.id;
+    button.append(element("span", "hide", " " + b.id));
+    el.append(element("strong", "", texts.broker + " " + b.id), element("span", "badge " + (b.running ? "s-Stable" : "s-Dead"), b.running ? texts.up : texts.down), element("span", "quiet small", put(texts.count, { n: leads })), button);
     return el;
   }));
+  if (had) box("brokers").querySelector(`[data-broker="${had}"]`)?.focus();
 }
 
 function showGroups(groups) {
   if (!groups.length) {
-    groupsBox.replaceChildren(element("p", "quiet", texts.none));
+    box("groups").replaceChildren(element("p", "quiet", texts.none));
     return;
   }
-  groupsBox.replaceChildren(...groups.map((g) => {
-    const row = element("p", "labgroup");
-    const name = element("strong", "", g.id);
-    name.style.setProperty("--of", colour(g.id));
+  box("groups").replaceChildren(...groups.map((g) => {
+    const el = element("div", "labgroup"), head = element("p", "labgroup-head"), name = element("a", "", g.id);
+    el.style.setProperty("--of", groupColour(numberOf(g.id)));
+    name.href = "/groups/" + encodeURIComponent(g.id);
     let lag = null;
     for (const p of g.places) {
       const lane = lanes.get(p.topic + "/" + p.partition);
       if (lane && p.committed >= 0) lag = (lag || 0) + Math.max(0, lane.state.end - p.committed);
     }
-    row.append(name, " ", element("span", "badge s-" + g.state, g.state), " ", texts.lag + " " + (lag == null ? "–" : lag));
-    if (g.idle) row.append(" ", element("span", "badge warn", texts.idle.replace("%n", g.idle)));
-    return row;
+    head.append(name, element("span", "badge s-" + g.state, g.state), element("span", "quiet small", texts.lag + " " + (lag == null ? "–" : lag.toLocaleString(document.documentElement.lang))));
+    el.append(head);
+    const members = element("ul", "members");
+    for (const m of g.members) {
+      const li = element("li", m.has || moves(g.state) ? "" : "idle");
+      const has = g.places.filter((p) => p.owner === m.id).map((p) => (texts.topic ? "" : p.topic + "-") + "P" + p.partition);
+      li.append(element("b", "letter", letterOf(m.id)), " ", element("span", "", m.client), " ", element("span", "quiet", "…" + m.id.slice(-6) + " @ " + m.host));
+      const parts = element("span", "parts");
+      for (const p of has) parts.append(element("span", "badge", p));
+      if (!m.has && !moves(g.state)) parts.append(element("span", "badge warn", texts.idle));
+      li.append(parts);
+      members.append(li);
+    }
+    if (g.members.length) el.append(members);
+    return el;
   }));
 }
 
-function showEvents(events) {
-  if (!events.length) return;
-  if (eventsBox.querySelector(".quiet:only-child")) eventsBox.replaceChildren();
-  for (const e of events) {
-    const li = element("li");
-    const at = element("time", "quiet small", e.at);
-    at.dateTime = e.at;
-    const text = e.why + (e.member ? " · " + e.member.slice(-12) : "") + (e.reason ? " (" + e.reason + ")" : "");
-    const name = element("strong", "", e.group);
-    name.style.setProperty("--of", colour(e.group));
-    li.append(at, " ", name, " ", element("span", "", text));
-    if (e.from !== e.to) li.append(" ", element("span", "badge s-" + e.to, e.from + " → " + e.to));
-    eventsBox.prepend(li);
+// Which key goes where. A key in two partitions of a topic is what happens when
+// partitions are added.
+function showKeys() {
+  const newest = [...keys].slice(-keysShown);
+  const now = newest.map(([key, at]) => key + ":" + at.size).join("\n");
+  if (box("keys").dataset.now === now) return;
+  box("keys").dataset.now = now;
+  if (!newest.length) return;
+  box("keys").replaceChildren(...newest.map(([key, at]) => {
+    const li = element("li"), chip = element("span", "keychip", key);
+    chip.style.setProperty("--hue", hueOf(key));
+    li.append(chip, " → ", element("span", "", [...at].map((id) => (texts.topic ? "" : id.slice(0, id.lastIndexOf("/")) + "-") + "P" + id.slice(id.lastIndexOf("/") + 1)).join(", ")));
+    return li;
+  }));
+}
+
+function happened(at, group, text, state, extra) {
+  const list = box("events");
+  if (list.querySelector(":scope > .quiet")) list.replaceChildren();
+  const li = element("li"), time = element("time", "quiet", at), body = element("span");
+  time.dateTime = at;
+  if (group) {
+    const name = element("strong", "", group);
+    name.style.setProperty("--of", groupColour(numberOf(group)));
+    body.append(name, " ");
   }
-  while (eventsBox.children.length > 60) eventsBox.lastChild.remove();
+  body.append(text);
+  if (extra) body.append(" ", element("span", "quiet", extra));
+  if (state) body.append(" ", element("span", "badge s-" + state, state));
+  const clock = element("span", "short");
+  clock.append(time);
+  li.append(clock, body);
+  list.prepend(li);
+  while (list.children.length > 60) list.lastChild.remove();
   document.dispatchEvent(new Event("htmx:after:swap"));
 }
 
-let drawing = false, last = 0;
-function schedule() {
-  if (drawing) return;
-  drawing = true;
-  last = 0;
-  requestAnimationFrame(step);
-}
-
-// Lanes glide to where the log ends, so that the eye can follow.
-function step(now) {
-  const passed = last ? Math.min(100, now - last) : 16;
-  last = now;
-  let moving = false;
-  const colours = { ink: style("--quiet"), line: style("--line"), ground: style("--ground") };
-  for (const lane of lanes.values()) {
-    const away = lane.state.end - lane.at;
-    if (still || Math.abs(away) < 0.02 || away > 3 * kept) lane.at = lane.state.end;
-    else { lane.at += away * Math.min(1, passed / 120); moving = true; }
-    paint(lane, colours);
+function stepped(e) {
+  if (moves(e.to) && !began.has(e.group)) began.set(e.group, e.at);
+  let text = e.text + (e.member ? " · " + letterOf(e.member) : "") + (e.reason ? " (" + e.reason + ")" : "");
+  if (e.assigned) text += ": " + e.assigned.join("; ");
+  let extra = "";
+  if (began.has(e.group) && !moves(e.to)) {
+    extra = put(texts.took, { n: Math.max(0, new Date(e.at) - new Date(began.get(e.group))).toLocaleString(document.documentElement.lang) });
+    began.delete(e.group);
   }
-  drawing = moving;
-  if (moving) requestAnimationFrame(step);
+  happened(e.at, e.group, text, e.from !== e.to ? e.to : "", extra);
 }
 
-function paint(lane, colours) {
-  const { canvas } = lane;
-  const ratio = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
-  if (canvas.width !== Math.round(width * ratio)) { canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio); }
-  const g = canvas.getContext("2d");
-  g.setTransform(ratio, 0, 0, ratio, 0, 0);
-  g.clearRect(0, 0, width, height);
-  const middle = 17;
-  const x = (offset) => width - 26 - (lane.at - 1 - offset) * gap;
-  g.strokeStyle = colours.line;
-  g.lineWidth = 1;
-  g.beginPath(); g.moveTo(0, middle + 0.5); g.lineTo(width, middle + 0.5); g.stroke();
-  const end = x(lane.at - 1) + gap / 2 + 3;
-  g.setLineDash([3, 3]); g.strokeStyle = colours.ink;
-  g.beginPath(); g.moveTo(end, 3); g.lineTo(end, height - 14); g.stroke();
-  g.setLineDash([]);
-  g.font = "10px system-ui";
-  g.textAlign = "center";
-  for (const d of lane.dots) {
-    const at = x(d.o);
-    if (at < -gap || at > width + gap) continue;
-    g.beginPath(); g.arc(at, middle, 6, 0, 7);
-    if (d.c < 0) { g.fillStyle = colours.ground; g.fill(); g.strokeStyle = colours.ink; g.lineWidth = 1.5; g.stroke(); }
-    else { g.fillStyle = keyColours[d.c]; g.fill(); }
-    if (d.o % 5 === 0) { g.fillStyle = colours.ink; g.fillText(d.o, at, height - 3); }
-  }
-  lane.places.forEach((p, i) => {
-    if (p.committed < 0) return;
-    const at = Math.max(6 + i * 10, x(p.committed));
-    g.fillStyle = p.colour;
-    g.beginPath(); g.moveTo(at, middle + 8); g.lineTo(at - 5, middle + 17); g.lineTo(at + 5, middle + 17); g.fill();
-  });
-}
-
-// The key of a dot, where the mouse is.
-lanesBox.addEventListener("mousemove", (event) => {
+// What a cell holds, where the mouse is.
+document.getElementById("lanes").addEventListener("mousemove", (event) => {
   const canvas = event.target.closest("canvas");
   if (!canvas) return;
   for (const lane of lanes.values()) {
     if (lane.canvas !== canvas) continue;
-    const offset = Math.round(lane.at - 1 - (canvas.clientWidth - 26 - event.offsetX) / gap);
+    const cell = pitch(canvas.clientWidth), offset = Math.floor(lane.at - (canvas.clientWidth - 16 - event.offsetX) / cell);
     const dot = lane.dots.find((d) => d.o === offset);
-    canvas.title = dot ? dot.o + (dot.k ? ": " + dot.k : "") : "";
+    canvas.title = dot ? put(texts.cell, { o: dot.o, k: dot.k ?? "null" }) : "";
+  }
+});
+document.getElementById("lanes").addEventListener("click", (event) => {
+  for (const lane of lanes.values()) {
+    if (lane.canvas !== event.target) continue;
+    const cell = pitch(lane.canvas.clientWidth), offset = Math.floor(lane.at - (lane.canvas.clientWidth - 16 - event.offsetX) / cell);
+    if (lane.dots.some((d) => d.o === offset)) location.href = `/topics/${encodeURIComponent(lane.state.topic)}/p/${lane.state.partition}/o/${offset}`;
   }
 });
 
-const button = document.getElementById("lab-pause");
+// What the page can do: the same forms as the other pages have.
+async function post(path, fields) {
+  const body = fields instanceof FormData ? fields : new URLSearchParams(fields);
+  const answer = await fetch("/api/v1/pages" + path, { method: "POST", body });
+  box("said").textContent = answer.ok ? "" : (await answer.json()).error;
+}
+
+box("brokers").addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-broker]");
+  if (!button) return;
+  const down = button.closest(".down");
+  post(`/brokers/${button.dataset.broker}/${down ? "start" : "stop"}`, {});
+});
+const form = box("send");
+const topic = () => "/topics/" + encodeURIComponent(form.elements.topic.value);
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  post(topic() + "/send", { key: form.elements.key.value, value: JSON.stringify({ n: Date.now() % 1000 }) });
+});
+box("burst").addEventListener("click", () => {
+  const rows = Array.from({ length: 20 }, (_, i) => JSON.stringify({ key: "user-" + Math.floor(Math.random() * 8), value: { n: i } }));
+  const file = new FormData();
+  file.append("file", new Blob([rows.join("\n")]), "burst.jsonl");
+  post(topic() + "/send", file);
+});
+box("more").addEventListener("click", () => {
+  const name = form.elements.topic.value;
+  post(topic() + "/partitions", { partitions: [...lanes.values()].filter((l) => l.state.topic === name).length + 1 });
+});
+
+const button = box("pause");
 button.addEventListener("click", () => {
   paused = !paused;
   button.setAttribute("aria-pressed", paused);
-  button.textContent = paused ? texts.resume || button.dataset.resume : button.dataset.pause;
-  if (!paused) { for (const f of waiting || []) frame(f); waiting = null; }
+  button.textContent = paused ? button.dataset.resume : button.dataset.pause;
+  if (!paused) { for (const f of waiting) frame(f); waiting = []; }
 });
 
-addEventListener("resize", schedule);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", schedule);
+addEventListener("resize", () => draw(lanes));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(lanes));
 frame(JSON.parse(texts.frame));
 const source = new EventSource(texts.feed);
 source.addEventListener("frame", (event) => {
   const f = JSON.parse(event.data);
   if (!paused) frame(f);
-  else { waiting = waiting || []; waiting.push(f); if (waiting.length > 200) waiting.shift(); }
+  else if (waiting.push(f) > 200) waiting.shift();
 });
+source.onopen = () => { root.dataset.state = "live"; box("said").textContent = ""; };
+source.onerror = () => { root.dataset.state = "lost"; box("said").textContent = texts.lost; };
 addEventListener("pagehide", () => source.close());

@@ -24,3 +24,13 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   show(link);
 });
+
+// There is always a request to look at, where there is room beside the list.
+function begin() {
+  const link = document.querySelector("a[data-exchange]");
+  if (!link || innerWidth <= 800 || pane.querySelector(".fields")) return;
+  document.removeEventListener("htmx:after:swap", begin);
+  show(link);
+}
+document.addEventListener("htmx:after:swap", begin);
+begin();

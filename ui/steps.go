@@ -1,0 +1,125 @@
+package ui
+
+// This file owns what happened lately: the steps of groups, and clients that
+// came. It is kept from the start, so a page shows what was before it was
+// opened.
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"minibroker/broker"
+)
+
+const (
+	// stepsKept is how many steps of groups are remembered, stepsShown how many
+	// one page tells.
+	stepsKept  = 1000
+	stepsShown = 40
+)
+
+// step is something that happened to a group.
+type step struct {
+	At       time.Time `json:"at"`
+	Group    string    `json:"group"`
+	From     string    `json:"from"`
+	To       string    `json:"to"`
+	Epoch    int32     `json:"epoch"`
+	Member   string    `json:"member"`
+	Assigned []string  `json:"assigned"` // what the member has from now on, as "orders 0, 1"; null: told nothing new
+	Why      string    `json:"why"`
+	Text     string    `json:"text"` // why, in the reader's language
+	Reason   string    `json:"reason,omitempty"`
+}
+
+// Moved says whether the group came into another state.
+func (s step) Moved() bool { return s.From != s.To }
+
+// steps are the newest steps of all groups.
+type steps struct {
+	mu  sync.Mutex
+	all []step // oldest first
+}
+
+func (s *steps) happened(e broker.GroupEvent) {
+	next := stepOf(e)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.all) >= 2*stepsKept {
+		s.all = append(s.all[:0], s.all[len(s.all)-stepsKept:]...)
+	}
+	s.all = append(s.all, next)
+}
+
+func stepOf(e broker.GroupEvent) step {
+	s := step{At: e.Time.UTC(), Group: visible(e.Group), From: e.From, To: e.To, Epoch: e.Epoch, Member: visible(e.Member), Why: e.Why, Reason: visible(e.Reason)}
+	for _, topic := range slices.Sorted(maps.Keys(e.Assignment)) {
+		s.Assigned = append(s.Assigned, topic+" "+ids(slices.Sorted(slices.Values(e.Assignment[topic]))))
+	}
+	return s
+}
+
+// newest are the latest steps, of one group or of all, newest first.
+func (s *steps) newest(group string, most int, l *language) []step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := []step{}
+	for i := len(s.all) - 1; i >= 0 && len(found) < most; i-- {
+		if group == "" || s.all[i].Group == group {
+			found = append(found, s.all[i].in(l))
+		}
+	}
+	return found
+}
+
+// in is the step in the words of a language. The broker's own are English, and
+// always the same.
+func (s step) in(l *language) step {
+	s.Text = s.Why
+	if assignor, ok := strings.CutPrefix(s.Why, "assigned by "); ok {
+		s.Text = l.text("why.assigned.by", assignor)
+	} else if text := l.textOr("why."+strings.NewReplacer(" ", ".", "'s", "s", ",", "").Replace(s.Why), ""); text != "" {
+		s.Text = text
+	}
+	return s
+}
+
+// happening is a line of the first page.
+type happening struct {
+	At    time.Time `json:"at"`
+	Kind  string    `json:"kind"` // group or client
+	Who   string    `json:"who"`
+	Text  string    `json:"text"`
+	State string    `json:"state"` // of the group from then on, or of the client
+	Moved bool      `json:"moved"` // it is another than before
+}
+
+// happenings are the newest steps and clients together.
+func (s *site) happenings(l *language, most int) []happening {
+	found := []happening{}
+	if s.broker == nil {
+		return found
+	}
+	for _, e := range s.steps.newest("", most, l) {
+		text := e.Text
+		if len(e.Assigned) > 0 {
+			text += ": " + strings.Join(e.Assigned, "; ")
+		}
+		found = append(found, happening{e.At, "group", e.Group, text, e.To, e.Moved()})
+	}
+	visitors := s.broker.Visitors()
+	slices.SortFunc(visitors, func(a, b broker.Visitor) int { return b.At.Compare(a.At) })
+	for _, v := range visitors[:min(most, len(visitors))] {
+		if v.ClientID == clientID {
+			continue
+		}
+		found = append(found, happening{v.At.UTC(), "client", cmp.Or(v.ClientID, v.Name, v.IP.String()), l.text("overview.told", fmt.Sprintf("%s @ %s", cmp.Or(v.Name, "?"), v.IP), v.Told), v.State, true})
+	}
+	slices.SortStableFunc(found, func(a, b happening) int { return b.At.Compare(a.At) })
+	return found[:min(most, len(found))]
+}
