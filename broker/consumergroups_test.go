@@ -47,7 +47,7 @@ func TestAConsumerGroupIsServedInEachVersion(t *testing.T) {
 		}
 		// behaviour 191
 		resp := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, consumerHeartbeat(version, member, 0))
-		if resp.ErrorCode != 0 || resp.MemberEpoch != 2 || resp.HeartbeatIntervalMillis != 100 || assignedTo(resp) != "[0 1 2]" {
+		if resp.ErrorCode != 0 || resp.MemberEpoch != 2 || resp.HeartbeatIntervalMillis != 25 || assignedTo(resp) != "[0 1 2]" {
 			t.Fatalf("v%d: a join is answered %+v with %s", version, resp, assignedTo(resp))
 		}
 		if version == 0 && len(*resp.MemberID) != 22 { // behaviour 190
@@ -213,15 +213,15 @@ func TestMembersAskOftenAfterAChange(t *testing.T) { // behaviours 191, 196
 		}
 		return resp
 	}
-	beat("a", 0, 100)
+	beat("a", 0, 25)
 	v.Advance(8 * time.Second)
 	beat("a", 2, 1000, 0, 1)
 	v.Advance(40 * time.Second)
 	beat("a", 2, 5000, 0, 1) // as configured
-	beat("b", 0, 100)
+	beat("b", 0, 25)
 	v.Advance(4 * time.Second)
 	beat("a", 2, 500, 0, 1) // must give one up
-	beat("b", 3, 100)       // waits for it
+	beat("b", 3, 62)        // waits for it
 	beat("a", 2, 500, 0)
 	if got := assignedTo(beat("b", 3, 500)); got != "[1]" {
 		t.Errorf("the second member got %s, want [1]", got)

@@ -161,7 +161,7 @@ func TestAShareGroupIsServedInEachVersion(t *testing.T) {
 		b := Start(t, WithTopic("t", 3, nil))
 		c := dial(t, b)
 		resp := ask[*kmsg.ShareGroupHeartbeatResponse](c, shareHeartbeat(version, "m", 0, "t"))
-		if resp.ErrorCode != 0 || resp.MemberEpoch != 3 || resp.HeartbeatIntervalMillis != 100 || *resp.MemberID != "m" || resp.Assignment == nil {
+		if resp.ErrorCode != 0 || resp.MemberEpoch != 3 || resp.HeartbeatIntervalMillis != 25 || *resp.MemberID != "m" || resp.Assignment == nil {
 			t.Fatalf("v%d: a join is answered %+v", version, resp)
 		}
 		want(t, "assignment", fmt.Sprint(resp.Assignment.TopicPartitions[0].Partitions), "[0 1 2]")

@@ -63,7 +63,7 @@ func TestAStreamsGroupIsServedInEachVersion(t *testing.T) {
 			return ask[*kmsg.StreamsGroupHeartbeatResponse](c, req)
 		}
 		resp := beat(streamsHeartbeat(version, "a", 0))
-		if resp.ErrorCode != 0 || resp.MemberEpoch != 2 || resp.HeartbeatIntervalMillis != 100 || resp.Status == nil || len(resp.Status) > 0 || resp.TopologyDescriptionRequired != (version > 0) {
+		if resp.ErrorCode != 0 || resp.MemberEpoch != 2 || resp.HeartbeatIntervalMillis != 25 || resp.Status == nil || len(resp.Status) > 0 || resp.TopologyDescriptionRequired != (version > 0) {
 			t.Fatalf("v%d: a join is answered %+v", version, resp)
 		}
 		if got := tasksOf(resp.ActiveTasks); got != "0[0 1]1[0 1]" || tasksOf(resp.StandbyTasks) != "" || tasksOf(resp.WarmupTasks) != "" {

@@ -7,11 +7,11 @@ import "time"
 // which they may have.
 
 // shortestInterval is the least time between a member's heartbeats, and
-// perMember what each member of a group adds to that: no group is to be asked
-// more than a thousand times a second.
+// perMember what each member of a group makes of that at least: no group is to
+// send more than five thousand a second.
 const (
-	shortestInterval = 100 * time.Millisecond
-	perMember        = time.Millisecond
+	shortestInterval = 25 * time.Millisecond
+	perMember        = 200 * time.Microsecond
 )
 
 // pace is how often the members of a group are to ask.
@@ -22,11 +22,12 @@ type pace struct {
 // interval is how long a member is to wait. Changes come in bursts: where there
 // was one lately the next may be near. So members wait an eighth of the time
 // that the group has been quiet, and at most what its configs say; those that
-// wait for partitions of others, as short as can be.
+// wait for partitions of others, an eighth of that.
 func (p *pace) interval(now time.Time, members int, waits bool, configured time.Duration) int32 {
-	d := max(shortestInterval, time.Duration(members)*perMember)
-	if quiet := now.Sub(p.changed) / 8; !waits {
-		d = max(d, quiet)
+	quiet := now.Sub(p.changed) / 8
+	if waits {
+		quiet /= 8
 	}
+	d := max(shortestInterval, time.Duration(members)*perMember, quiet)
 	return int32(min(d, configured).Milliseconds())
 }
