@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -28,10 +29,10 @@ var groupServers = []struct {
 	start func(tb testing.TB) string
 }{
 	{"minibroker", func(tb testing.TB) string {
-		return broker.Start(tb, broker.WithTopic(groupTopic, 200, nil)).Addr()
+		return broker.Start(tb, broker.WithTopic(groupTopic, 200, nil), broker.WithTopic("one", 1, nil)).Addr()
 	}},
 	{"kfake", func(tb testing.TB) string {
-		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(200, groupTopic),
+		c, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(200, groupTopic), kfake.SeedTopics(1, "one"),
 			kfake.BrokerConfigs(map[string]string{"group.initial.rebalance.delay.ms": "0"}))
 		if err != nil {
 			tb.Fatal(err)
@@ -127,6 +128,9 @@ func BenchmarkGroupsLeavingMemberReplaced(b *testing.B) {
 			leaves, half := member(b, address, group, opts...)
 			await(b, half, 100)
 			time.Sleep(time.Second)
+			for len(has) > 0 {
+				<-has
+			}
 			b.StartTimer()
 			leaves.Close()
 			await(b, has, 200)
@@ -137,7 +141,8 @@ func BenchmarkGroupsLeavingMemberReplaced(b *testing.B) {
 	})
 }
 
-// Members that join an empty group at once, each on a connection of its own: until each has its share.
+// Members that join an empty group at once, each on a connection of its own: until each has its share. Processor time is that of
+// clients and server.
 func BenchmarkGroupsSettle(b *testing.B) {
 	for _, members := range []int{10, 50, 200} {
 		b.Run(fmt.Sprintf("members=%d", members), func(b *testing.B) {
@@ -155,6 +160,7 @@ func BenchmarkGroupsSettle(b *testing.B) {
 					if err := coordinator(clients[0], group); err != nil {
 						b.Fatal(err)
 					}
+					cpu := cpuNow(b)
 					b.StartTimer()
 					var wg sync.WaitGroup
 					all := &settling{missing: members, done: make(chan struct{})}
@@ -164,7 +170,7 @@ func BenchmarkGroupsSettle(b *testing.B) {
 							if protocol == "classic" {
 								errs[j] = settle(c, group, members)
 							} else {
-								errs[j] = settleConsumer(c, group, fmt.Sprint("member-", j), 200/members, all)
+								_, errs[j] = settleConsumer(c, group, fmt.Sprint("member-", j), groupTopic, 200/members, all)
 							}
 						})
 					}
@@ -175,6 +181,7 @@ func BenchmarkGroupsSettle(b *testing.B) {
 							b.Fatal(err)
 						}
 					}
+					b.ReportMetric(float64((cpuNow(b)-cpu).Microseconds())/1000, "cpu-ms")
 					closeAll(clients)
 					b.StartTimer()
 				}
@@ -199,19 +206,19 @@ func (s *settling) add(n int) {
 }
 
 // settleConsumer sends heartbeats as it is told to, until all members have their share.
-func settleConsumer(c *client, group, id string, share int, all *settling) error {
+func settleConsumer(c *client, group, id, topic string, share int, all *settling) (epoch int32, err error) {
 	had := false
 	beat := kmsg.NewPtrConsumerGroupHeartbeatRequest()
 	beat.Version, beat.Group, beat.MemberID, beat.RebalanceTimeoutMillis = 1, group, id, 60_000
-	beat.SubscribedTopicNames = []string{groupTopic}
+	beat.SubscribedTopicNames = []string{topic}
 	beat.Topics = []kmsg.ConsumerGroupHeartbeatRequestTopic{}
 	for {
 		resp, err := ask[*kmsg.ConsumerGroupHeartbeatResponse](c, "bench", beat)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if resp.ErrorCode != 0 {
-			return fmt.Errorf("a heartbeat is answered [%d]", resp.ErrorCode)
+			return 0, fmt.Errorf("a heartbeat is answered [%d]", resp.ErrorCode)
 		}
 		beat.MemberEpoch, beat.RebalanceTimeoutMillis, beat.SubscribedTopicNames = resp.MemberEpoch, -1, nil
 		if a := resp.Assignment; a != nil {
@@ -232,7 +239,7 @@ func settleConsumer(c *client, group, id string, share int, all *settling) error
 		}
 		select {
 		case <-all.done:
-			return nil
+			return resp.MemberEpoch, nil
 		case <-time.After(time.Duration(resp.HeartbeatIntervalMillis) * time.Millisecond):
 		}
 	}
@@ -252,7 +259,7 @@ func BenchmarkGroupsOfOne(b *testing.B) {
 					if err := coordinator(c, "group"); err != nil {
 						b.Fatal(err)
 					}
-					before := heapNow()
+					before, cpu := heapNow(), cpuNow(b)
 					b.StartTimer()
 					for j := range groups {
 						if err := oneOf(c, protocol, fmt.Sprintf("group-%d-%d", i, j)); err != nil {
@@ -260,7 +267,8 @@ func BenchmarkGroupsOfOne(b *testing.B) {
 						}
 					}
 					b.StopTimer()
-					b.ReportMetric(float64(heapNow()-before)/float64(groups), "B/group")
+					b.ReportMetric(float64((cpuNow(b)-cpu).Microseconds())/1000, "cpu-ms")
+					b.ReportMetric((float64(heapNow())-float64(before))/float64(groups), "B/group")
 					c.close()
 					b.StartTimer()
 				}
@@ -280,13 +288,14 @@ func oneOf(c *client, protocol, group string) error {
 		}
 		commit.MemberID, commit.Generation = joined.MemberID, joined.Generation
 	} else {
-		if err := settleConsumer(c, group, "member", 200, &settling{missing: 1, done: make(chan struct{})}); err != nil {
+		epoch, err := settleConsumer(c, group, "member", "one", 1, &settling{missing: 1, done: make(chan struct{})})
+		if err != nil {
 			return err
 		}
-		commit.MemberID, commit.Generation = "member", 2
+		commit.MemberID, commit.Generation = "member", epoch
 	}
 	t := kmsg.NewOffsetCommitRequestTopic()
-	t.Topic = groupTopic
+	t.Topic = "one"
 	p := kmsg.NewOffsetCommitRequestTopicPartition()
 	p.Offset = 1
 	t.Partitions = append(t.Partitions, p)
@@ -296,6 +305,15 @@ func oneOf(c *client, protocol, group string) error {
 		err = fmt.Errorf("a commit of %s is answered [%d]", group, resp.Topics[0].Partitions[0].ErrorCode)
 	}
 	return err
+}
+
+// cpuNow is the processor time of this process, client and server.
+func cpuNow(b *testing.B) time.Duration {
+	d, err := (&server{pid: os.Getpid()}).cpu()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return d
 }
 
 func heapNow() uint64 {
