@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,17 +94,53 @@ func TestRecipeARebalanceInTheMiddleOfABatch(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := broker.Start(t, broker.WithMemoryNetwork(), broker.WithTopic("orders", 1, nil))
 		_ = b.Produce("orders", broker.Record{Value: []byte("tea")})
-		worker := client(t, b, kgo.ConsumerGroup("billing"), kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
-		if n := worker.PollFetches(t.Context()).NumRecords(); n != 1 {
-			t.Fatalf("the worker got %d records", n)
+		worker := func(id string) *kgo.Client {
+			return client(t, b, kgo.ClientID(id), kgo.ConsumerGroup("billing"), kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
 		}
-		// It works on the record while the group rebalances without it.
-		b.Inject(fault.Fail(kmsg.OffsetCommit, kerr.IllegalGeneration).OnGroup("billing"))
-		if err := worker.CommitUncommittedOffsets(t.Context()); !errors.Is(err, kerr.IllegalGeneration) {
-			t.Errorf("the commit ends with %v", err)
+		slow := worker("slow")
+		if n := slow.PollFetches(t.Context()).NumRecords(); n != 1 {
+			t.Fatalf("the slow worker got %d records", n)
 		}
+		// It works on the record while its machine is cut off: the group takes
+		// its partition away and gives it to another.
+		cut := b.Inject(fault.Drop(fault.Any).FromClient("slow").Always())
+		other := worker("other")
+		if n := other.PollFetches(t.Context()).NumRecords(); n != 1 {
+			t.Fatalf("the other worker got %d records", n)
+		}
+		if m := b.Group("billing").Members(); len(m) != 1 || m[0].ClientID != "other" {
+			t.Errorf("the members are %+v", m)
+		}
+		// Now the slow one is back, and its commit must not count: both have
+		// worked on the record.
+		cut.Remove()
+		_ = slow.CommitUncommittedOffsets(t.Context())
 		if got := b.Committed("billing"); len(got["orders"]) != 0 {
-			t.Errorf("committed is %v: the record would be lost", got)
+			t.Errorf("a member that is out has committed %v", got)
+		}
+		if err := other.CommitUncommittedOffsets(t.Context()); err != nil || b.Committed("billing")["orders"][0] != 1 {
+			t.Errorf("the new owner's commit: %v, committed is %v", err, b.Committed("billing"))
+		}
+	})
+}
+
+func TestRecipeASlowConsumerDoesNotHoldUpTheOthers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := broker.Start(t, broker.WithMemoryNetwork(), broker.WithTopic("reports", 1, nil))
+		_ = b.Produce("reports", broker.Record{Value: make([]byte, 10_000)})
+		b.Inject(fault.SlowAnswer(kmsg.Fetch, 1000).FromClient("phone").Always()) // 1 kB/s
+		read := func(id string) time.Duration {
+			before := time.Now()
+			if n := client(t, b, kgo.ClientID(id), kgo.ConsumeTopics("reports")).PollFetches(t.Context()).NumRecords(); n != 1 {
+				t.Errorf("%s got %d records", id, n)
+			}
+			return time.Since(before)
+		}
+		if took := read("desk"); took > time.Second {
+			t.Errorf("the desk waited %v", took)
+		}
+		if took := read("phone"); took < 10*time.Second {
+			t.Errorf("10 kB at 1 kB/s took %v", took)
 		}
 	})
 }
