@@ -203,4 +203,3 @@ func ExampleWithConfig_limits() {
 	// true
 	// true
 }
-
