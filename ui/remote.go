@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -54,9 +55,12 @@ func (s *Server) ServeRemote(r Remote, log *slog.Logger) error {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if s.cluster, err = connect(r.Seeds, opts...); err != nil {
+	c, err := connect(r.Seeds, opts...)
+	if err != nil {
 		return err
 	}
-	s.serve(registry, newSite(s.cluster, nil, Options{}, s.begin()).pages(), nil, log)
+	s.cluster.Store(c)
+	pages := newSite(c, nil, Options{}, s.begin()).pages()
+	s.serve(log, func() http.Handler { return handler(registry, s.ready.Load, pages, nil) })
 	return nil
 }

@@ -23,9 +23,9 @@ import (
 
 // Options say what the HTTP port serves beside metrics and health.
 type Options struct {
-	Pages     bool         // the web UI
-	Control   http.Handler // of the paths below /api/v1; nil: none
-	Published string       // host:port at which a container's port is published
+	Pages     bool                // the web UI
+	Control   func() http.Handler // makes what answers the paths below /api/v1; nil: none
+	Published string              // host:port at which a container's port is published
 }
 
 // Server serves the HTTP port.
@@ -34,8 +34,8 @@ type Server struct {
 	http      http.Server
 	ready     atomic.Bool
 	running   sync.WaitGroup
-	stop      context.CancelFunc // of streams
-	cluster   *cluster           // nil without pages
+	stop      context.CancelFunc      // of streams
+	cluster   atomic.Pointer[cluster] // nil without pages, or before somebody looks at them
 }
 
 // Listen opens the port as the broker opens its own: no host is both loopback
@@ -61,26 +61,34 @@ func (s *Server) Addrs() []string {
 // URL is the page's address for a browser on this machine.
 func (s *Server) URL() string { return "http://" + listen.Local(s.listeners) + "/" }
 
-// Serve answers for b from now on, until Close. It does not wait.
-func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) error {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		b.Metrics(),
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
-	var pages http.Handler
-	if o.Pages {
-		var err error
-		// Inside the process: what clients are told and who may come in does not
-		// matter to the UI, and its bytes cross no socket.
-		if s.cluster, err = connect(strings.Split(b.Bootstrap(), ","), kgo.Dialer(b.AdminDialer())); err != nil {
-			return err
+// Serve answers for b from now on, until Close. It does not wait. What it
+// answers with is made when the first request comes: a broker that is ready for
+// its clients at once is worth more.
+func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) {
+	streams := s.begin()
+	s.serve(log, func() http.Handler {
+		registry := prometheus.NewRegistry()
+		registry.MustRegister(
+			b.Metrics(),
+			collectors.NewGoCollector(),
+			collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		)
+		var pages, control http.Handler
+		if o.Pages {
+			// Inside the process: what clients are told and who may come in does
+			// not matter to the UI, and its bytes cross no socket.
+			c, err := connect(strings.Split(b.Bootstrap(), ","), kgo.Dialer(b.AdminDialer()))
+			if err != nil { // not with these options
+				panic(err)
+			}
+			s.cluster.Store(c)
+			pages = newSite(c, b, o, streams).pages()
 		}
-		pages = newSite(s.cluster, b, o, s.begin()).pages()
-	}
-	s.serve(registry, pages, o.Control, log)
-	return nil
+		if o.Control != nil {
+			control = o.Control()
+		}
+		return handler(registry, s.ready.Load, pages, control)
+	})
 }
 
 // begin is what the streams live in.
@@ -89,8 +97,10 @@ func (s *Server) begin() (ctx context.Context) {
 	return ctx
 }
 
-func (s *Server) serve(registry *prometheus.Registry, pages, control http.Handler, log *slog.Logger) {
-	s.http.Handler = handler(registry, s.ready.Load, pages, control)
+// serve answers with the handler that answers makes.
+func (s *Server) serve(log *slog.Logger, answers func() http.Handler) {
+	answers = sync.OnceValue(answers)
+	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answers().ServeHTTP(w, r) })
 	// A client that sends half a request must not hold a connection for ever.
 	s.http.ReadHeaderTimeout = 10 * time.Second
 	s.http.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
@@ -118,8 +128,8 @@ func (s *Server) Close(ctx context.Context) error {
 		}
 	}
 	s.running.Wait()
-	if s.cluster != nil {
-		s.cluster.close()
+	if c := s.cluster.Load(); c != nil {
+		c.close()
 	}
 	return err
 }

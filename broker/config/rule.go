@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // rule checks a parsed value.
@@ -146,11 +147,12 @@ func gzipLevel(name string, v any) *Error {
 	return nil
 }
 
-var replicaPair = regexp.MustCompile(`^[0-9]+:[0-9]+$`)
+// Expressions are compiled when one is needed: a process starts sooner.
+var replicaPair = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+:[0-9]+$`) })
 
 func throttledReplicas(name string, v any) *Error {
 	list, _ := v.([]string)
-	if slices.Equal(list, []string{"*"}) || !slices.ContainsFunc(list, func(s string) bool { return !replicaPair.MatchString(s) }) {
+	if slices.Equal(list, []string{"*"}) || !slices.ContainsFunc(list, func(s string) bool { return !replicaPair().MatchString(s) }) {
 		return nil
 	}
 	return badValue(name, "["+strings.Join(list, ", ")+"]",
@@ -159,14 +161,16 @@ func throttledReplicas(name string, v any) *Error {
 
 // isoDuration is what java.time.Duration.parse reads; at least one part must
 // be there, also after T.
-var isoDuration = regexp.MustCompile(`(?i)^[-+]?P([-+]?[0-9]+D)?(T([-+]?[0-9]+H)?([-+]?[0-9]+M)?([-+]?[0-9]+([.,][0-9]{0,9})?S)?)?$`)
+var isoDuration = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^[-+]?P([-+]?[0-9]+D)?(T([-+]?[0-9]+H)?([-+]?[0-9]+M)?([-+]?[0-9]+([.,][0-9]{0,9})?S)?)?$`)
+})
 
 func shareOffsetReset(name string, v any) *Error {
 	s, _ := v.(string)
 	if s == "latest" || s == "earliest" {
 		return nil
 	}
-	if d, ok := strings.CutPrefix(s, "by_duration:"); ok && isoDuration.MatchString(d) &&
+	if d, ok := strings.CutPrefix(s, "by_duration:"); ok && isoDuration().MatchString(d) &&
 		strings.ContainsAny(d, "0123456789") && !strings.HasSuffix(strings.ToUpper(d), "T") && !strings.Contains(d, "-") {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // badValue is ConfigException's text for a value.
@@ -78,7 +79,9 @@ func splitList(text string) []string {
 	return list
 }
 
-var decimal = regexp.MustCompile(`^([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)[fFdD]?$`)
+var decimal = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)[fFdD]?$`)
+})
 
 // parseDouble reads a decimal number as Java's Double.parseDouble does: with
 // NaN and Infinity in these spellings only, and a type suffix.
@@ -91,7 +94,7 @@ func parseDouble(text string) (float64, bool) {
 	case "-Infinity":
 		return math.Inf(-1), true
 	}
-	m := decimal.FindStringSubmatch(text)
+	m := decimal().FindStringSubmatch(text)
 	if m == nil {
 		return 0, false
 	}

@@ -58,14 +58,11 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 		return err
 	}
 	if web != nil {
-		var control http.Handler
+		var control func() http.Handler
 		if o.api {
-			control = api.New(b, versionText(), described(o)...)
+			control = func() http.Handler { return api.New(b, versionText(), described(o)...) }
 		}
-		if err := web.Serve(b, ui.Options{Pages: o.ui, Control: control, Published: o.published}, log); err != nil {
-			_ = b.Close()
-			return err
-		}
+		web.Serve(b, ui.Options{Pages: o.ui, Control: control, Published: o.published}, log)
 	}
 	announce(stdout, b, web)
 	defer clock.Real{}.AfterFunc(startedAfter, forgetStart).Stop()
