@@ -34,6 +34,21 @@ func checkStored(t *testing.T, b Batch) {
 	}
 }
 
+// checkQuick holds that the quick walk over the records sees what the other sees.
+func checkQuick(t interface{ Fatalf(string, ...any) }, l *Limits, b Batch) {
+	if l.checkHeader(b) != nil || b.Attributes().Codec() != None {
+		return
+	}
+	data := []byte(b[HeaderSize:])
+	got, fine := l.quick(b, data)
+	if !fine {
+		return
+	}
+	if want, rej := l.walk(b, data, None, None); rej != nil || got != want {
+		t.Fatalf("the quick walk sees %+v, the other %+v and %v, of %x", got, want, rej, []byte(b))
+	}
+}
+
 // FuzzValidate mends the CRC, so that the fuzzer comes past it. Config's bits
 // are the topic's settings.
 func FuzzValidate(f *testing.F) {
@@ -56,6 +71,9 @@ func FuzzValidate(f *testing.F) {
 		l.LogAppendTime = config&16 != 0
 		if config&32 != 0 {
 			l.TimestampBeforeMaxMs, l.TimestampAfterMaxMs = 1000, 1000
+		}
+		if b, err := Split(raw); err == nil {
+			checkQuick(t, l, b)
 		}
 		before := bytes.Clone(raw)
 		b, rej := produce(raw, l)

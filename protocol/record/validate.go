@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 )
@@ -250,9 +251,12 @@ func Validate(b Batch, l *Limits) (Batch, *Rejection) {
 			return nil, reject(codeUnknownServerError, "Failed to decompress record stream: %v", err)
 		}
 	}
-	sum, rej := l.walk(b, data, source, target)
-	if rej != nil {
-		return nil, rej
+	var rej *Rejection
+	sum, fine := l.quick(b, data)
+	if !fine {
+		if sum, rej = l.walk(b, data, source, target); rej != nil {
+			return nil, rej
+		}
 	}
 	out := b
 	switch {
@@ -311,6 +315,58 @@ func (l *Limits) checkHeader(b Batch) *Rejection {
 type summary struct {
 	maxTimestamp int64
 	misnumbered  bool
+}
+
+// quick is walk for batches as most are. False says that something is not as it
+// is in most, and that walk has to look closer.
+func (l *Limits) quick(b Batch, data []byte) (summary, bool) {
+	var (
+		n           = b.NumRecords()
+		least, most = int32(math.MaxInt32), int32(math.MinInt32) // timestamp deltas
+		keys        int32                                        // negative once a key is null
+		renumbered  int32                                        // not 0 once a record has another's number
+		at          int
+	)
+	for i := range n {
+		// A record whose numbers have one or two bytes each, without headers.
+		if len(data)-at < 16 {
+			r, f := reader{b: data, at: at}, fields{}
+			if r.record(&f) != nil || f.timestampDelta != int64(int32(f.timestampDelta)) {
+				return summary{}, false
+			}
+			least, most = min(least, int32(f.timestampDelta)), max(most, int32(f.timestampDelta))
+			if f.key == nil {
+				keys = -1
+			}
+			renumbered |= f.offsetDelta ^ i
+			at = r.at
+			continue
+		}
+		var size, timestamp, offset, key, value int32
+		var more byte
+		size, at, more = short(data, at, 0)
+		end := at + int(size)
+		timestamp, at, more = short(data, at+1, more)
+		offset, at, more = short(data, at, more)
+		key, at, more = short(data, at, more)
+		at += int(max(key, 0))
+		if more >= 0x80 || end > len(data) || end-at < 3 {
+			return summary{}, false
+		}
+		value, at, more = short(data, at, more)
+		if more >= 0x80 || value < 0 || at+int(value)+1 != end || data[end-1] != 0 {
+			return summary{}, false
+		}
+		least, most = min(least, timestamp), max(most, timestamp)
+		keys |= key
+		renumbered |= offset ^ i
+		at = end
+	}
+	base := b.BaseTimestamp()
+	first, last := base+int64(least), base+int64(most)
+	fine := at == len(data) && renumbered == 0 && (keys >= 0 || !l.Compacted) && !b.Attributes().LogAppendTime() &&
+		(l.LogAppendTime || first > NoTimestamp && l.timestampInRange(first) && l.timestampInRange(last))
+	return summary{maxTimestamp: last}, fine
 }
 
 // walk reads all records once, over their lengths only, and allocates nothing
