@@ -18,7 +18,7 @@ import (
 
 // views are the views of the pages, by path.
 var views = map[string]any{
-	"/{$}": overviewView{}, "/topics": topicsView{}, "/create-topic": createView{}, "/topics/{topic}": topicView{}, "/topics/{topic}/config": topicConfigView{},
+	"/{$}": overviewView{}, "/topics": topicsView{}, "/create-topic": createView{}, "/topics/{topic}": topicView{}, "/topics/{topic}/config": topicConfigView{}, "/topics/{topic}/stats": statsView{},
 	"/topics/{topic}/delete": deleteView{}, "/topics/{topic}/manage": manageView{}, "/topics/{topic}/messages": messagesView{},
 	"/topics/{topic}/p/{partition}/o/{offset}": recordView{}, "/topics/{topic}/send": sendView{}, "/groups": groupsView{}, "/groups/{group}": groupView{},
 	"/groups/{group}/reset": resetView{}, "/groups/{group}/delete": groupView{}, "/brokers": brokersView{}, "/brokers/{id}": brokerView{}, "/security": securityView{},
@@ -27,7 +27,7 @@ var views = map[string]any{
 
 // fields are the fields of the forms, and of the queries of pages that have some.
 var fields = map[string]string{
-	"GET /topics": "q internal from", "GET /topics/{topic}/config": "q", "GET /topics/{topic}/messages": "mode partition offset time zone limit decode q filter cursor",
+	"GET /topics": "q internal from sort", "GET /topics/{topic}/config": "q", "GET /topics/{topic}/messages": "mode partition offset time zone limit decode q filter cursor",
 	"GET /topics/{topic}/p/{partition}/o/{offset}": "decode", "GET /topics/{topic}/send": "again", "GET /groups": "q from", "GET /groups/{group}/reset": "topic mode offset time zone partition",
 	"GET /brokers/{id}": "q", "GET /wire": "client api connection errors", "GET /lab": "topic", "GET /wire/feed": "client api connection errors after", "GET /lab/feed": "topic",
 	"GET /topics/{topic}/tail": "partition decode q filter",

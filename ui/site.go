@@ -134,6 +134,7 @@ func (s *site) routes(mux *http.ServeMux) (routes []string) {
 	get("/create-topic", "create", s.createForm)
 	post("/create-topic", "create", s.createForm, s.create)
 	get("/topics/{topic}", "topic", s.topic)
+	get("/topics/{topic}/stats", "stats", s.stats)
 	get("/topics/{topic}/config", "config", s.topicConfig)
 	post("/topics/{topic}/config", "config", s.topicConfig, s.alterTopic)
 	get("/topics/{topic}/delete", "delete", s.deleteForm)

@@ -92,7 +92,7 @@ func run(ctx context.Context, o options) error {
 		}
 		defer w.b.Close()
 		w.bootstrap = w.b.Addr()
-		err = server.Serve(w.b, ui.Options{Pages: true}, quiet)
+		server.Serve(w.b, ui.Options{Pages: true}, quiet)
 	}
 	if err != nil {
 		return err
@@ -156,9 +156,9 @@ func (w *walk) listen(event any) {
 	}
 }
 
-// do runs actions, with a minute for them.
+// do runs actions, with minutes for them: the machine may be busy.
 func (w *walk) do(what string, actions ...chromedp.Action) error {
-	ctx, cancel := context.WithTimeout(w.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(w.ctx, 3*time.Minute)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		return fmt.Errorf("%s: %w", what, err)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
@@ -35,10 +36,10 @@ func (w *walk) seen() ([]page, error) {
 		return nil, err
 	}
 	all := []page{
-		{"overview", "/"}, {"topics", "/topics"}, {"create", "/create-topic"}, {"topic", "/topics/orders"}, {"config", "/topics/orders/config"}, {"manage", "/topics/orders/manage"},
+		{"overview", "/"}, {"topics", "/topics"}, {"create", "/create-topic"}, {"topic", "/topics/orders"}, {"stats", "/topics/orders/stats"}, {"config", "/topics/orders/config"}, {"manage", "/topics/orders/manage"},
 		{"delete", "/topics/orders/delete"}, {"messages", "/topics/orders/messages"}, {"tail", "/topics/orders/messages?mode=tail"},
 		{"record", fmt.Sprintf("/topics/orders/p/%d/o/%d", first.Partition, first.Offset)}, {"send", "/topics/orders/send"}, {"groups", "/groups"},
-		{"group", "/groups/billing"}, {"reset", "/groups/billing/reset?topic=orders&mode=latest"}, {"delete-group", "/groups/billing/delete"},
+		{"group", "/groups/analytics"}, {"reset", "/groups/billing/reset?topic=orders&mode=latest"}, {"delete-group", "/groups/billing/delete"},
 		{"brokers", "/brokers"}, {"broker", fmt.Sprintf("/brokers/%d", brokers[0].NodeID)}, {"security", "/security"},
 		{"lab", "/lab?topic=orders"}, {"wire", "/wire"}, {"doctor", "/doctor"}, {"faults", "/faults"}, {"clock", "/clock"}, {"problem", "/topics/nope"},
 	}
@@ -69,6 +70,17 @@ func (w *walk) first(topic string) (*kgo.Record, error) {
 // pages looks at every page in both themes, in both languages, and on a narrow
 // screen.
 func (w *walk) pages() error {
+	for range 2 { // so that there are readers to be seen
+		c, err := w.client(kgo.ConsumerGroup("analytics"), kgo.ConsumeTopics("orders"), kgo.ClientID("dashboard"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.AutoCommitInterval(time.Second))
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		go func() {
+			for c.PollFetches(w.ctx).Err0() == nil {
+			}
+		}()
+	}
 	all, err := w.seen()
 	if err != nil {
 		return err

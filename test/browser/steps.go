@@ -7,8 +7,12 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -54,9 +58,17 @@ func (w *walk) exists(topic string) (bool, error) {
 	return all.Has(topic), err
 }
 
+// replicas is how many the topic gets: three brokers have three to show.
+func (w *walk) replicas() string {
+	if w.b != nil {
+		return strconv.Itoa(len(w.b.Brokers()))
+	}
+	return ""
+}
+
 func (w *walk) topics() error {
 	if err := w.do("creating a topic", w.open("/"), chromedp.Click(`nav a[href="/topics"]`), chromedp.Click(`a[href="/create-topic"]`),
-		chromedp.SendKeys(`input[name=name]`, "orders"), chromedp.SetValue(`input[name=partitions]`, "3"), chromedp.Click(`form.panel button`), chromedp.WaitVisible(`.note.good`),
+		chromedp.SendKeys(`input[name=name]`, "orders"), chromedp.SetValue(`input[name=partitions]`, "3"), chromedp.SetValue(`input[name=replicas]`, w.replicas()), chromedp.Click(`form.panel button`), chromedp.WaitVisible(`.note.good`),
 		w.open("/topics/orders/config"), chromedp.SetValue(`form:has(input[value="retention.ms"]) input[name=value]`, "86400000"),
 		chromedp.Click(`form:has(input[value="retention.ms"]) button`), chromedp.WaitVisible(`.config.changed`)); err != nil {
 		return err
@@ -119,10 +131,24 @@ func (w *walk) messages() error {
 		chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil)); err != nil {
 		return err
 	}
+	watch := `new MutationObserver(() => { window.cameAt = performance.timeOrigin + performance.now(); }).observe(document.getElementById("tail"), {childList: true})`
+	if err := w.do("watching the tail", chromedp.Evaluate(watch, nil)); err != nil {
+		return err
+	}
 	if err := w.produce("orders", &kgo.Record{Key: []byte("user-1"), Value: []byte(`{"prix": 99}`)}); err != nil {
 		return err
 	}
-	return w.do("seeing a message come", chromedp.WaitVisible(`#tail tr`))
+	answered := time.Now()
+	var came float64
+	if err := w.do("seeing a message come", chromedp.WaitVisible(`#tail tr`), chromedp.Evaluate(`window.cameAt`, &came)); err != nil {
+		return err
+	}
+	late := time.UnixMicro(int64(came * 1000)).Sub(answered)
+	fmt.Printf("a record was in the page %v after its append was answered\n", late.Round(time.Millisecond))
+	if late > time.Second { // 100 ms is promised, and held without a browser; this machine may be busy
+		w.complain("a record came to the tail after %v", late)
+	}
+	return nil
 }
 
 // reader is a client that consumes orders from the start for a group.
@@ -212,6 +238,9 @@ func (w *walk) inside() error {
 	if err := w.do("seeing records in the lab", chromedp.Poll(`[...document.querySelectorAll("#lanes canvas")].some(c => / 1[0-9] /.test(c.getAttribute("aria-label")))`, nil), w.save("lab-live")); err != nil {
 		return err
 	}
+	if err := w.play(); err != nil {
+		return err
+	}
 	if err := w.do("setting a fault", w.open("/faults"), chromedp.SetValue(`select[name=kind]`, "delay"), chromedp.SetValue(`select[name=api]`, "Metadata"), chromedp.SetValue(`input[name=times]`, "3"),
 		chromedp.Click(`form.panel p button`), chromedp.WaitVisible(`.note.good`)); err != nil {
 		return err
@@ -222,7 +251,47 @@ func (w *walk) inside() error {
 	return nil
 }
 
-// keyboard creates a topic without a mouse: the menu, the button, the form.
+// play does in the lab what it offers: it sends records, adds a partition, and
+// stops a broker, and sees each happen without the page being loaded anew.
+func (w *walk) play() error {
+	before, err := w.written("orders")
+	if err != nil {
+		return err
+	}
+	if err := w.do("sending records from the lab", chromedp.Click(`#lab-burst`), chromedp.Click(`#lab-send button`), chromedp.WaitVisible(`#lab-keys .keychip`)); err != nil {
+		return err
+	}
+	for now := before; now < before+21; {
+		if now, err = w.written("orders"); err != nil {
+			return err
+		}
+	}
+	count := `document.querySelectorAll("#lanes canvas").length`
+	if err := w.do("adding a partition", chromedp.Click(`#lab-more`), chromedp.Poll(count+` === 4`, nil)); err != nil {
+		return err
+	}
+	led := func() (leaders map[int32]int, err error) {
+		all, err := w.admin.ListTopics(w.ctx, "orders")
+		leaders = map[int32]int{}
+		for _, p := range all["orders"].Partitions {
+			leaders[p.Leader]++
+		}
+		return leaders, err
+	}
+	leads := func(n int32) string {
+		return fmt.Sprintf(`[...document.querySelectorAll("#lanes .node.leads")].every(n => n.textContent !== "%d")`, n)
+	}
+	if err := w.do("stopping a broker", chromedp.Click(`button[data-broker="2"]`), chromedp.WaitVisible(`.labbroker.down`), chromedp.Poll(leads(2), nil)); err != nil {
+		return err
+	}
+	if leaders, err := led(); err != nil || leaders[2] != 0 || len(leaders) == 0 {
+		return fmt.Errorf("the stopped broker leads: %v (%w)", leaders, err)
+	}
+	return w.do("starting it again", chromedp.Click(`button[data-broker="2"]`), chromedp.WaitNotPresent(`.labbroker.down`))
+}
+
+// keyboard goes where its keys lead, and creates a topic without a mouse: the
+// menu, the button, the form. without a mouse: the menu, the button, the form.
 func (w *walk) keyboard() error {
 	// tab goes on until what has the focus matches.
 	tab := func(selector string) chromedp.Action {
@@ -238,6 +307,15 @@ func (w *walk) keyboard() error {
 			}
 			return fmt.Errorf("no way by keyboard to %s", selector)
 		})
+	}
+	var at string
+	if err := w.do("going by keys", w.open("/"), chromedp.KeyEvent("g"), chromedp.KeyEvent("t"), chromedp.WaitVisible(`form[role=search]`), chromedp.KeyEvent("/"), chromedp.KeyEvent("ord\r"),
+		chromedp.WaitVisible(`input[name=q][value=ord]`), chromedp.KeyEvent("j"), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`h1.name`), chromedp.KeyEvent("p"), chromedp.WaitVisible(`textarea[name=value]`),
+		chromedp.KeyEvent("?"), chromedp.WaitVisible(`dialog[open]`), chromedp.KeyEvent(kb.Escape), chromedp.WaitNotVisible(`#keys`), chromedp.Location(&at)); err != nil {
+		return err
+	}
+	if !strings.HasSuffix(at, "/topics/orders/send") {
+		return fmt.Errorf("the keys lead to %s, want the form to send to orders", at)
 	}
 	if err := w.do("creating a topic by keyboard", w.open("/"), tab(`nav a[href="/topics"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`form[role=search]`),
 		tab(`a[href="/create-topic"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`input[name=name]`), tab(`input[name=name]`), chromedp.KeyEvent("keys\r"), chromedp.WaitVisible(`.note.good`),
