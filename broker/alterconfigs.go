@@ -2,6 +2,7 @@ package broker
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -17,17 +18,32 @@ func (b *Broker) handleIncrementalAlterConfigs(r *request, req *kmsg.Incremental
 	for i := range req.Resources {
 		times[resourceKey(req.Resources[i].ResourceType, req.Resources[i].ResourceName)]++
 	}
+	changes := make([]alteration, len(req.Resources))
+	errs := make([]*apiError, len(req.Resources))
+	unknownOp := false
 	for i := range req.Resources {
 		asked := &req.Resources[i]
-		twice := times[resourceKey(asked.ResourceType, asked.ResourceName)] > 1
 		ops := make([]config.Op, len(asked.Configs))
 		for i, c := range asked.Configs {
 			ops[i] = config.Op{Name: c.Name, Type: config.OpType(c.Op), Value: c.Value}
 		}
+		changes[i] = alteration{kind: asked.ResourceType, name: asked.ResourceName, ops: ops, validateOnly: req.ValidateOnly}
+		errs[i] = changes[i].check(times[resourceKey(asked.ResourceType, asked.ResourceName)] > 1)
+		if errs[i] == nil && changes[i].forController() {
+			unknownOp = unknownOp || slices.ContainsFunc(ops, func(op config.Op) bool { return !op.Known() })
+		}
+	}
+	for i := range changes {
+		switch {
+		case errs[i] != nil:
+		case unknownOp && changes[i].forController():
+			errs[i] = fail(kerr.UnknownServerError, "") // Kafka's controller stumbles over the whole request
+		default:
+			errs[i] = b.alter(r.node, &changes[i])
+		}
 		answer := kmsg.NewIncrementalAlterConfigsResponseResource()
-		answer.ResourceType, answer.ResourceName = asked.ResourceType, asked.ResourceName
-		change := alteration{kind: asked.ResourceType, name: asked.ResourceName, ops: ops, validateOnly: req.ValidateOnly}
-		answer.ErrorCode, answer.ErrorMessage = codeAndText(b.alter(r.node, &change, twice))
+		answer.ResourceType, answer.ResourceName = changes[i].kind, changes[i].name
+		answer.ErrorCode, answer.ErrorMessage = codeAndText(errs[i])
 		resp.Resources = append(resp.Resources, answer)
 	}
 	return resp, nil
@@ -47,7 +63,11 @@ func (b *Broker) handleAlterConfigs(r *request, req *kmsg.AlterConfigsRequest) (
 		answer := kmsg.NewAlterConfigsResponseResource()
 		answer.ResourceType, answer.ResourceName = asked.ResourceType, asked.ResourceName
 		change := alteration{kind: asked.ResourceType, name: asked.ResourceName, ops: ops, replace: true, validateOnly: req.ValidateOnly}
-		answer.ErrorCode, answer.ErrorMessage = codeAndText(b.alter(r.node, &change, twice))
+		err := change.check(twice)
+		if err == nil {
+			err = b.alter(r.node, &change)
+		}
+		answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
 		resp.Resources = append(resp.Resources, answer)
 	}
 	return resp, nil
@@ -66,11 +86,27 @@ type alteration struct {
 	validateOnly bool
 }
 
-// alter changes one resource's configs.
-func (b *Broker) alter(n *node, a *alteration, twice bool) *apiError {
+// check says what is wrong with a change whatever its resource is; twice says
+// whether a request has that more than once.
+func (a *alteration) check(twice bool) *apiError {
 	if twice {
 		return fail(kerr.InvalidRequest, "Each resource must appear at most once.")
 	}
+	return configError(config.CheckKeys(a.ops))
+}
+
+// forController says whether Kafka's controller decides about the resource, and
+// not the broker that was asked.
+func (a *alteration) forController() bool {
+	switch a.kind {
+	case kmsg.ConfigResourceTypeTopic, kmsg.ConfigResourceTypeGroupConfig, kmsg.ConfigResourceTypeClientMetrics:
+		return true
+	}
+	return false
+}
+
+// alter changes one resource's configs.
+func (b *Broker) alter(n *node, a *alteration) *apiError {
 	switch a.kind {
 	case kmsg.ConfigResourceTypeTopic:
 		if a.name == "" {

@@ -18,7 +18,10 @@ func (b *Broker) handleCreatePartitions(r *request, req *kmsg.CreatePartitionsRe
 		case req.TimeoutMillis <= 0 && req.IsFlexible():
 			err = errTimedOut
 		default:
-			var assignment [][]int32
+			var assignment [][]int32 // nil: the broker's to choose
+			if asked.Assignment != nil {
+				assignment = make([][]int32, 0, len(asked.Assignment))
+			}
 			for _, a := range asked.Assignment {
 				assignment = append(assignment, a.Replicas)
 			}

@@ -61,7 +61,8 @@ func (b *Broker) createRequested(r *request, req *kmsg.CreateTopicsRequest, aske
 		n.configs = make(map[string]string, len(asked.Configs))
 		for _, c := range asked.Configs {
 			if c.Value == nil {
-				return nil, fail(kerr.InvalidConfig, "Null value not supported for topic configs: %s", c.Name)
+				n.refused = fail(kerr.InvalidConfig, "Null value not supported for topic configs: %s", c.Name)
+				break
 			}
 			n.configs[c.Name] = *c.Value
 		}
@@ -69,14 +70,14 @@ func (b *Broker) createRequested(r *request, req *kmsg.CreateTopicsRequest, aske
 	if len(asked.ReplicaAssignment) > 0 {
 		n.assignment = make(map[int32][]int32, len(asked.ReplicaAssignment))
 		for _, a := range asked.ReplicaAssignment {
-			if _, twice := n.assignment[a.Partition]; twice {
-				return nil, fail(kerr.InvalidReplicaAssignment, "Found multiple manual partition assignments for partition %d", a.Partition)
+			if _, twice := n.assignment[a.Partition]; twice && n.refused == nil {
+				n.refused = fail(kerr.InvalidReplicaAssignment, "Found multiple manual partition assignments for partition %d", a.Partition)
 			}
 			n.assignment[a.Partition] = a.Replicas
 		}
 	}
-	if int(asked.NumPartitions) > *budget {
-		return nil, errTooManyPartitions
+	if int(asked.NumPartitions) > *budget && n.refused == nil {
+		n.refused = errTooManyPartitions
 	}
 	t, err := b.createTopic(n)
 	if err == nil {

@@ -12,9 +12,10 @@ const toHighWatermark int64 = -1
 func (b *Broker) handleDeleteRecords(r *request, req *kmsg.DeleteRecordsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.DeleteRecordsResponse)
 	m := b.image.Load()
-	resp.Topics = make([]kmsg.DeleteRecordsResponseTopic, 0, len(req.Topics))
-	for i := range req.Topics {
-		asked := &req.Topics[i]
+	topics := recordsToDelete(req)
+	resp.Topics = make([]kmsg.DeleteRecordsResponseTopic, 0, len(topics))
+	for i := range topics {
+		asked := &topics[i]
 		answer := kmsg.NewDeleteRecordsResponseTopic()
 		answer.Topic = asked.Topic
 		t := m.topic(asked.Topic)
@@ -27,6 +28,33 @@ func (b *Broker) handleDeleteRecords(r *request, req *kmsg.DeleteRecordsRequest)
 		resp.Topics = append(resp.Topics, answer)
 	}
 	return resp, nil
+}
+
+// recordsToDelete is a request's topics, each once and with each of its
+// partitions once: of one that is named twice the last offset counts.
+func recordsToDelete(req *kmsg.DeleteRecordsRequest) (topics []kmsg.DeleteRecordsRequestTopic) {
+	topicAt := make(map[string]int)
+	partitionAt := make(map[partitionName]int)
+	for i := range req.Topics {
+		asked := &req.Topics[i]
+		for _, p := range asked.Partitions {
+			at, known := topicAt[asked.Topic]
+			if !known {
+				at = len(topics)
+				topicAt[asked.Topic] = at
+				topics = append(topics, kmsg.DeleteRecordsRequestTopic{Topic: asked.Topic})
+			}
+			t := &topics[at]
+			name := partitionName{asked.Topic, p.Partition}
+			if j, twice := partitionAt[name]; twice {
+				t.Partitions[j].Offset = p.Offset
+				continue
+			}
+			partitionAt[name] = len(t.Partitions)
+			t.Partitions = append(t.Partitions, p)
+		}
+	}
+	return topics
 }
 
 // deleteRecords deletes a partition's records below an offset and returns the

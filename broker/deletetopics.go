@@ -12,16 +12,27 @@ func (b *Broker) handleDeleteTopics(r *request, req *kmsg.DeleteTopicsRequest) (
 	for i := range req.TopicNames { // v0-v5
 		asked = append(asked, kmsg.DeleteTopicsRequestTopic{Topic: &req.TopicNames[i]})
 	}
+	var named []kmsg.DeleteTopicsRequestTopic
+	for _, entry := range asked {
+		if err := misnamed(&entry); err != nil {
+			answer := kmsg.NewDeleteTopicsResponseTopic()
+			answer.Topic, answer.TopicID = entry.Topic, entry.TopicID
+			answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
+			resp.Topics = append(resp.Topics, answer)
+			continue
+		}
+		named = append(named, entry)
+	}
 	m := b.image.Load()
 	meant := func(entry *kmsg.DeleteTopicsRequestTopic) string { return meantTopic(m, entry) }
-	for entry, twice := range eachOnce(asked, meant) {
+	for entry, twice := range eachOnce(named, meant) {
 		answer := kmsg.NewDeleteTopicsResponseTopic()
 		answer.Topic, answer.TopicID = entry.Topic, entry.TopicID
 		t, err := b.deleteRequested(r, m, req, entry, twice)
 		if err == nil && req.TimeoutMillis <= 0 {
 			err = errTimedOut
 		}
-		if twice && namedBothWays(asked, meant, meant(entry)) {
+		if twice && namedBothWays(named, meant, meant(entry)) {
 			err = errAlsoByID
 		}
 		if err == errAlsoByID {
@@ -34,6 +45,17 @@ func (b *Broker) handleDeleteTopics(r *request, req *kmsg.DeleteTopicsRequest) (
 		resp.Topics = append(resp.Topics, answer)
 	}
 	return resp, nil
+}
+
+// misnamed says whether an entry names a topic in no way, or in two.
+func misnamed(entry *kmsg.DeleteTopicsRequestTopic) *apiError {
+	switch byID := entry.TopicID != [16]byte{}; {
+	case byID && entry.Topic != nil:
+		return fail(kerr.InvalidRequest, "You may not specify both topic name and topic id.")
+	case !byID && entry.Topic == nil:
+		return fail(kerr.InvalidRequest, "Neither topic name nor id were specified.")
+	}
+	return nil
 }
 
 // errAlsoByID refuses a topic that is named once by name and once by id.
@@ -65,10 +87,6 @@ func meantTopic(m *image, entry *kmsg.DeleteTopicsRequestTopic) string {
 func (b *Broker) deleteRequested(r *request, m *image, req *kmsg.DeleteTopicsRequest, entry *kmsg.DeleteTopicsRequestTopic, twice bool) (*topic, *apiError) {
 	byID := entry.TopicID != [16]byte{}
 	switch {
-	case byID && entry.Topic != nil:
-		return nil, fail(kerr.InvalidRequest, "You may not specify both topic name and topic id.")
-	case !byID && entry.Topic == nil:
-		return nil, fail(kerr.InvalidRequest, "Neither topic name nor id were specified.")
 	case twice && byID:
 		return nil, fail(kerr.InvalidRequest, "Duplicate topic id.")
 	case twice:

@@ -14,11 +14,17 @@ import (
 // v3: types and documentation, KIP-569).
 func (b *Broker) handleDescribeConfigs(r *request, req *kmsg.DescribeConfigsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+	// Kafka refuses the whole request for one type that it does not know.
+	refused := slices.ContainsFunc(req.Resources, func(asked kmsg.DescribeConfigsRequestResource) bool { return !describable(asked.ResourceType) })
 	for i := range req.Resources {
 		asked := &req.Resources[i]
 		answer := kmsg.NewDescribeConfigsResponseResource()
 		answer.ResourceType, answer.ResourceName = asked.ResourceType, asked.ResourceName
-		entries, err := b.describeResource(r.node, asked.ResourceType, asked.ResourceName)
+		var entries []config.Entry
+		err := errInvalidRequest
+		if !refused {
+			entries, err = b.describeResource(r.node, asked.ResourceType, asked.ResourceName)
+		}
 		// Kafka's text is never null here, and empty without details.
 		var text string
 		if err != nil {
@@ -33,6 +39,15 @@ func (b *Broker) handleDescribeConfigs(r *request, req *kmsg.DescribeConfigsRequ
 		resp.Resources = append(resp.Resources, answer)
 	}
 	return resp, nil
+}
+
+func describable(kind kmsg.ConfigResourceType) bool {
+	switch kind {
+	case kmsg.ConfigResourceTypeTopic, kmsg.ConfigResourceTypeBroker, kmsg.ConfigResourceTypeBrokerLogger,
+		kmsg.ConfigResourceTypeGroupConfig, kmsg.ConfigResourceTypeClientMetrics:
+		return true
+	}
+	return false
 }
 
 // describeResource lists a resource's configs. Groups and client metrics

@@ -8,6 +8,18 @@ import (
 // handleElectLeaders serves ElectLeaders v0-v2 (v1: unclean elections).
 func (b *Broker) handleElectLeaders(r *request, req *kmsg.ElectLeadersRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.ElectLeadersResponse)
+	if req.TimeoutMillis <= 0 {
+		resp.ErrorCode = errTimedOut.code
+		for i := range req.Topics {
+			answer := kmsg.NewElectLeadersResponseTopic()
+			answer.Topic = req.Topics[i].Topic
+			for _, index := range req.Topics[i].Partitions {
+				answer.Partitions = append(answer.Partitions, kmsg.ElectLeadersResponseTopicPartition{Partition: index, ErrorCode: errTimedOut.code})
+			}
+			resp.Topics = append(resp.Topics, answer)
+		}
+		return resp, nil
+	}
 	known := req.ElectionType == electPreferred || req.ElectionType == electUnclean
 	if !known {
 		resp.ErrorCode = kerr.InvalidRequest.Code

@@ -161,12 +161,12 @@ func (b *Broker) handleFetch(r *request, req *kmsg.FetchRequest) (kmsg.Response,
 	if req.Version >= 15 {
 		f.replica = req.ReplicaState.ID
 	}
-	if req.IsolationLevel != readUncommitted && req.IsolationLevel != readCommitted {
-		return f.refused(kerr.UnknownServerError.Code), nil // behaviour 98
-	}
 	session, code := f.enter()
 	if code != 0 {
 		return f.only(code), nil
+	}
+	if req.IsolationLevel != readUncommitted && req.IsolationLevel != readCommitted && f.reads() {
+		return f.refused(kerr.UnknownServerError.Code), nil // behaviour 98
 	}
 	if err := f.collect(r); err != nil {
 		return nil, err
@@ -180,6 +180,18 @@ func (b *Broker) handleFetch(r *request, req *kmsg.FetchRequest) (kmsg.Response,
 		return f.only(code), nil
 	}
 	return f.compose(r, sessionID), nil
+}
+
+// reads says whether there is any partition to read.
+func (f *fetch) reads() bool {
+	m := f.broker.image.Load()
+	return slices.ContainsFunc(f.items, func(it fetchItem) bool {
+		t := m.topic(it.topic)
+		if f.req.Version >= 13 {
+			t = m.topicByID(it.topicID)
+		}
+		return t.partition(it.index) != nil
+	})
 }
 
 // enter finds out what to read: what the request names, or what its session

@@ -37,6 +37,9 @@ type partitionName struct {
 // offset with its timestamp, v2: isolation levels, v4: leader epochs).
 func (b *Broker) handleListOffsets(r *request, req *kmsg.ListOffsetsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.ListOffsetsResponse)
+	if req.IsolationLevel != readUncommitted && req.IsolationLevel != readCommitted {
+		return refuseListOffsets(req, resp), nil
+	}
 	m := b.image.Load()
 	times := make(map[partitionName]int)
 	for i := range req.Topics {
@@ -73,6 +76,20 @@ func (b *Broker) handleListOffsets(r *request, req *kmsg.ListOffsetsRequest) (km
 	return resp, nil
 }
 
+// refuseListOffsets answers a request that makes no sense as
+// org.apache.kafka.common.requests.ListOffsetsRequest.getErrorResponse does.
+func refuseListOffsets(req *kmsg.ListOffsetsRequest, resp *kmsg.ListOffsetsResponse) kmsg.Response {
+	for i := range req.Topics {
+		answer := kmsg.NewListOffsetsResponseTopic()
+		answer.Topic = req.Topics[i].Topic
+		for j := range req.Topics[i].Partitions {
+			answer.Partitions = append(answer.Partitions, answerOffset(&req.Topics[i].Partitions[j], noOffset, kerr.UnknownServerError.Code))
+		}
+		resp.Topics = append(resp.Topics, answer)
+	}
+	return resp
+}
+
 // foundOffset is the answer for one partition: an offset, with the timestamp
 // and the leader epoch of what is there, or -1 for each.
 type foundOffset struct {
@@ -97,15 +114,12 @@ func answerOffset(asked *kmsg.ListOffsetsRequestTopicPartition, found foundOffse
 // listOffset answers for one partition
 // (org.apache.kafka.server Partition.fetchOffsetForTimestamp).
 func (b *Broker) listOffset(r *request, req *kmsg.ListOffsetsRequest, p *partition, asked *kmsg.ListOffsetsRequestTopicPartition) (foundOffset, int16) {
-	if req.IsolationLevel != readUncommitted && req.IsolationLevel != readCommitted {
-		return noOffset, kerr.UnknownServerError.Code
-	}
-	if p == nil {
-		return noOffset, kerr.UnknownTopicOrPartition.Code
-	}
 	ts := asked.Timestamp
 	if since, known := timestampSince[ts]; ts < 0 && (!known || req.Version < since) {
 		return noOffset, kerr.UnsupportedVersion.Code
+	}
+	if p == nil {
+		return noOffset, kerr.UnknownTopicOrPartition.Code
 	}
 	seen := p.moment()
 	if code := seen.leadership.check(r.node, asked.CurrentLeaderEpoch); code != 0 {

@@ -18,11 +18,32 @@ func (b *Broker) handleAlterPartitionReassignments(r *request, req *kmsg.AlterPa
 	resp := req.ResponseKind().(*kmsg.AlterPartitionAssignmentsResponse)
 	mayResize := req.Version == 0 || req.AllowReplicationFactorChange
 	resp.AllowReplicationFactorChange = mayResize
-	if len(req.Topics) == 0 {
-		resp.ErrorMessage = new("") // as in Apache Kafka, which else gives null
+	switch {
+	case len(req.Topics) == 0: // Kafka gives an answer that nobody filled in
+		resp.AllowReplicationFactorChange, resp.ErrorMessage = true, new("")
+		return resp, nil
+	case req.TimeoutMillis <= 0:
+		return refuseReassignments(req, resp, errTimedOut.code), nil
 	}
 	b.control(func() { b.reassignAll(req, resp, mayResize) })
 	return resp, nil
+}
+
+// refuseReassignments answers a request with an error as
+// org.apache.kafka.common.requests.AlterPartitionReassignmentsRequest.getErrorResponse does.
+func refuseReassignments(req *kmsg.AlterPartitionAssignmentsRequest, resp *kmsg.AlterPartitionAssignmentsResponse, code int16) kmsg.Response {
+	resp.ErrorCode = code
+	for i := range req.Topics {
+		answer := kmsg.NewAlterPartitionAssignmentsResponseTopic()
+		answer.Topic = req.Topics[i].Topic
+		for _, asked := range req.Topics[i].Partitions {
+			p := kmsg.NewAlterPartitionAssignmentsResponseTopicPartition()
+			p.Partition, p.ErrorCode = asked.Partition, code
+			answer.Partitions = append(answer.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, answer)
+	}
+	return resp
 }
 
 // reassignAll needs controller.mu.

@@ -48,6 +48,7 @@ type clientInstance struct {
 	lastGet, lastPush int64 // in ms; 0: never
 	used              int64 // when last, in ms
 	terminating       bool  // it pushed for the last time
+	failed            int16 // the newest push's error code, until it asks again
 
 	series map[string]*series
 	place  *list.Element
@@ -75,11 +76,16 @@ func (b *Broker) handleGetTelemetrySubscriptions(r *request, req *kmsg.GetTeleme
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := b.clientInstance(r, id, now)
-	if now-max(c.lastGet, c.lastPush) < c.interval {
+	switch {
+	case now-max(c.lastGet, c.lastPush) >= c.interval:
+		c.lastGet = now
+	case c.failed == kerr.UnknownSubscriptionID.Code || c.failed == kerr.UnsupportedCompressionType.Code:
+		// It was told to ask again.
+	default:
 		resp.ErrorCode = kerr.ThrottlingQuotaExceeded.Code
 		return resp, nil
 	}
-	c.lastGet = now
+	c.failed = 0
 	resp.ClientInstanceID, resp.SubscriptionID = id, c.subscription
 	resp.AcceptedCompressionTypes = telemetryCodecs
 	resp.PushIntervalMillis, resp.DeltaTemporality = int32(c.interval), true
@@ -100,13 +106,14 @@ func (b *Broker) handlePushTelemetry(r *request, req *kmsg.PushTelemetryRequest)
 	defer t.mu.Unlock()
 	c := b.clientInstance(r, req.ClientInstanceID, now)
 	resp.ErrorCode = c.checkPush(req, b.config.Load(), now)
-	c.terminating = req.Terminating
+	c.failed, c.terminating = resp.ErrorCode, req.Terminating
 	if resp.ErrorCode != 0 || len(req.Metrics) == 0 {
 		return resp, nil
 	}
 	if err := t.take(c, record.Codec(req.CompressionType), req.Metrics); err != nil {
 		b.loggers.apis.Debug("a client pushed metrics that cannot be read", "client", r.String(), "error", err)
 		resp.ErrorCode = kerr.InvalidRecord.Code
+		c.failed = resp.ErrorCode
 	}
 	return resp, nil
 }
@@ -179,7 +186,9 @@ func (c *clientInstance) expired(now int64) bool {
 }
 
 // startOver lets the client ask and push at once.
-func (c *clientInstance) startOver() { c.lastGet, c.lastPush, c.terminating = 0, 0, false }
+func (c *clientInstance) startOver() {
+	c.lastGet, c.lastPush, c.terminating, c.failed = 0, 0, false, 0
+}
 
 // forget drops a client and its metrics. It needs mu.
 func (t *telemetry) forget(c *clientInstance) {

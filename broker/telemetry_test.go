@@ -109,6 +109,26 @@ func TestPushTelemetryRefusals(t *testing.T) {
 	}
 }
 
+func TestAClientThatPushedWhatNobodyAskedForMayAskAgainAtOnce(t *testing.T) {
+	for name, wrong := range map[string]func(*kmsg.PushTelemetryRequest){
+		"another subscription": func(r *kmsg.PushTelemetryRequest) { r.SubscriptionID++ },
+		"codec 9":              func(r *kmsg.PushTelemetryRequest) { r.CompressionType = 9 },
+	} {
+		b, _ := throttledBroker(t)
+		c := dial(t, b)
+		s := getSubscription(c, [16]byte{})
+		if code := push(c, s, nil, wrong); code == 0 {
+			t.Errorf("%s was taken", name)
+		}
+		if again := getSubscription(c, s.ClientInstanceID); again.ErrorCode != 0 || again.SubscriptionID != s.SubscriptionID {
+			t.Errorf("%s, then asked again: %+v", name, again)
+		}
+		if twice := getSubscription(c, s.ClientInstanceID); twice.ErrorCode != 89 {
+			t.Errorf("%s, then asked a second time: [%d], want [89]", name, twice.ErrorCode)
+		}
+	}
+}
+
 // point is a data point with one attribute.
 func point(value any, attribute string) *otlp.NumberDataPoint {
 	p := &otlp.NumberDataPoint{}

@@ -21,6 +21,7 @@ type newTopic struct {
 	replicas     int16
 	assignment   map[int32][]int32 // partition -> brokers; nil: ours to choose
 	configs      map[string]string
+	refused      *apiError // what is wrong beside its name; nil: nothing yet
 	validateOnly bool
 	mutations    *mutations // the client's quota; nil: none
 }
@@ -49,6 +50,9 @@ func (b *Broker) planTopic(n *newTopic) (*topic, *apiError) {
 	}
 	if other := collidesWith(m.topics, n.name); other != "" {
 		return nil, fail(kerr.InvalidTopicException, "Topic '%s' collides with existing topic: %s", n.name, other)
+	}
+	if n.refused != nil {
+		return nil, n.refused
 	}
 	resolved, err := resolveTopic(n.configs, cfg)
 	if err != nil {

@@ -36,7 +36,7 @@ func (l *Log) EndOffsetForEpoch(epoch, currentEpoch int32) (foundEpoch int32, en
 		currentEpoch = max(currentEpoch, v.epochs[n-1].epoch)
 	}
 	switch {
-	case epoch < 0 || epoch > currentEpoch:
+	case epoch == -1 || epoch > currentEpoch:
 		return -1, -1
 	case epoch == currentEpoch:
 		return epoch, end

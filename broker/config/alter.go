@@ -28,9 +28,9 @@ type Op struct {
 	Value *string
 }
 
-// CheckOps holds what Kafka demands of any resource's changes
+// CheckKeys holds what Kafka demands of any resource's keys
 // (ConfigAdminManager.preprocess).
-func CheckOps(ops []Op) *Error {
+func CheckKeys(ops []Op) *Error {
 	seen := make(map[string]bool, len(ops))
 	var nulls []string
 	for _, op := range ops {
@@ -45,8 +45,19 @@ func CheckOps(ops []Op) *Error {
 	if len(nulls) > 0 {
 		return invalidRequest("Null value not supported for : " + strings.Join(nulls, ", "))
 	}
+	return nil
+}
+
+// Known says whether the operation is one that there is.
+func (op *Op) Known() bool { return op.Type >= OpSet && op.Type <= OpSubtract }
+
+// CheckOps holds what Kafka demands of any resource's changes.
+func CheckOps(ops []Op) *Error {
+	if err := CheckKeys(ops); err != nil {
+		return err
+	}
 	for _, op := range ops {
-		if op.Type < OpSet || op.Type > OpSubtract {
+		if !op.Known() {
 			return invalidRequest("Unknown operations type " + strconv.Itoa(int(op.Type)))
 		}
 	}

@@ -13,10 +13,9 @@ import (
 	"minibroker/test/harness"
 )
 
-// testTools runs Apache Kafka's own command-line tools, one after the other on one topic, where there is a script that
-// runs them by name (../shared/apache-kafka/kafka-tool beside the repository).
-func testTools(t *testing.T, bootstrap string) {
-	slow(t)
+// kafkaTool is the script that runs Apache Kafka's command-line tools by name, beside the repository.
+func kafkaTool(t *testing.T) string {
+	t.Helper()
 	tool, err := filepath.Abs(filepath.Join(harness.Root(), "../shared/apache-kafka/kafka-tool"))
 	if err != nil {
 		t.Fatal(err)
@@ -24,6 +23,14 @@ func testTools(t *testing.T, bootstrap string) {
 	if _, err := os.Stat(tool); err != nil {
 		t.Skipf("Kafka's command-line tools are not here: %v", err)
 	}
+	return tool
+}
+
+// testTools runs Apache Kafka's own command-line tools, one after the other on one topic, where there is a script that
+// runs them by name (../shared/apache-kafka/kafka-tool beside the repository).
+func testTools(t *testing.T, bootstrap string) {
+	slow(t)
+	tool := kafkaTool(t)
 	topic := topicOf(t)
 	dir := t.TempDir()
 	file := func(name, text string) string {

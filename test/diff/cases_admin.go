@@ -147,6 +147,10 @@ var adminScripts = []script{
 		{name: "an unknown topic", ask: elect(0, places{"nope", []int32{0}})},
 		{name: "a partition twice", ask: elect(0, places{"t", []int32{1, 1}})},
 		{name: "no topics", ask: elect(0)},
+		{name: "timeout 0", ask: req(func(x *actor, r *kmsg.ElectLeadersRequest) {
+			*r = *elect(0, places{"t", []int32{0}})(x).(*kmsg.ElectLeadersRequest)
+			r.TimeoutMillis = 0
+		})},
 		{name: "a topic without partitions", ask: elect(0, places{"t", nil})},
 		{name: "all partitions", mine: []string{"Topics"}, ask: req(func(_ *actor, r *kmsg.ElectLeadersRequest) { r.TimeoutMillis = 10000 })},
 	})},
@@ -166,6 +170,8 @@ var adminScripts = []script{
 		{name: "as many replicas as before", ask: reassign(func(_ *actor, r *kmsg.AlterPartitionAssignmentsRequest) { r.AllowReplicationFactorChange = false }, moved{"t", 0, []int32{node}})},
 		{name: "more replicas, not allowed", ask: reassign(func(_ *actor, r *kmsg.AlterPartitionAssignmentsRequest) { r.AllowReplicationFactorChange = false }, moved{"t", 0, []int32{node, 99}})},
 		{name: "no topics", ask: reassign(nil)},
+		{name: "timeout 0", ask: reassign(func(_ *actor, r *kmsg.AlterPartitionAssignmentsRequest) { r.TimeoutMillis = 0 }, moved{"t", 0, []int32{99}})},
+		{name: "no topics, the number of replicas to stay", ask: reassign(func(_ *actor, r *kmsg.AlterPartitionAssignmentsRequest) { r.AllowReplicationFactorChange = false })},
 		{name: "a topic without partitions", ask: reassign(func(_ *actor, r *kmsg.AlterPartitionAssignmentsRequest) { r.Topics[0].Partitions = nil }, moved{"t", 0, nil})},
 		{name: "an empty topic name", ask: reassign(func(_ *actor, r *kmsg.AlterPartitionAssignmentsRequest) { r.Topics[0].Topic = "" }, moved{"t", 0, nil})},
 	})},

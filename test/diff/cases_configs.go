@@ -117,6 +117,10 @@ var configScripts = []script{
 			// behaviour 152
 			{name: "type 1", ask: describe(1, "x", nil)},
 			{name: "type 77", ask: describe(77, "x", nil)},
+			{name: "type 77 and a topic", ask: req(func(x *actor, r *kmsg.DescribeConfigsRequest) {
+				*r = *describe(topicResource, "plain", nil)(x).(*kmsg.DescribeConfigsRequest)
+				r.Resources = append(r.Resources, kmsg.DescribeConfigsRequestResource{ResourceType: 77, ResourceName: "x"})
+			})},
 			{name: "two resources", ask: req(func(x *actor, r *kmsg.DescribeConfigsRequest) {
 				*r = *describe(topicResource, "t", []string{"retention.ms"})(x).(*kmsg.DescribeConfigsRequest)
 				r.Resources = append(r.Resources, describe(topicResource, "nope", nil)(x).(*kmsg.DescribeConfigsRequest).Resources...)
@@ -190,6 +194,15 @@ var configScripts = []script{
 			{name: "broker 99", ask: alter(brokerResource, "99", op{"log.retention.ms", set, val("1")})},
 			{name: "broker abc", ask: alter(brokerResource, "abc", op{"log.retention.ms", set, val("1")})},
 			{name: "type 77", ask: alter(77, "x", op{"a", set, val("1")})},
+			{name: "type 77, null values", ask: alter(77, "x", op{"a", set, nil}, op{"b", appendTo, nil})},
+			{name: "an unknown topic, null value", ask: alter(topicResource, "nope", op{"retention.ms", set, nil})},
+			{name: "an unknown topic, a key twice", ask: alter(topicResource, "nope", op{"retention.ms", set, val("1")}, op{"retention.ms", del, nil})},
+			{name: "two topics and a broker, an operation that is none", ask: req(func(x *actor, r *kmsg.IncrementalAlterConfigsRequest) {
+				*r = *alter(topicResource, "t", op{"retention.ms", 9, val("1")})(x).(*kmsg.IncrementalAlterConfigsRequest)
+				for _, a := range []func(*actor) kmsg.Request{alter(topicResource, "nope", op{"retention.ms", set, val("1")}), alter(topicResource, "", op{"retention.ms", set, nil}), alter(brokerResource, "99", op{"log.retention.ms", set, val("1")})} {
+					r.Resources = append(r.Resources, a(x).(*kmsg.IncrementalAlterConfigsRequest).Resources...)
+				}
+			})},
 			{name: "type 0", ask: alter(0, "x", op{"a", set, val("1")})},
 			{name: "nothing", ask: req(func(*actor, *kmsg.IncrementalAlterConfigsRequest) {})},
 		},
@@ -220,6 +233,8 @@ var configScripts = []script{
 			{name: "broker 99", ask: alterAll(brokerResource, "99", op{name: "log.retention.ms", value: val("1")})},
 			{name: "broker abc", ask: alterAll(brokerResource, "abc", op{name: "log.retention.ms", value: val("1")})},
 			{name: "type 77", ask: alterAll(77, "x", op{name: "a", value: val("1")})},
+			{name: "type 77, null value", ask: alterAll(77, "x", op{name: "a"})},
+			{name: "an unknown topic, a key twice", ask: alterAll(topicResource, "nope", op{name: "retention.ms", value: val("1")}, op{name: "retention.ms", value: val("2")})},
 		},
 	)},
 }

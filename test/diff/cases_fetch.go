@@ -76,6 +76,13 @@ var fetchScripts = []script{
 		// behaviour 98
 		{name: "isolation level 9", ask: fetch(func(_ *actor, r *kmsg.FetchRequest) { r.IsolationLevel = 9 }, from{"t", 0, 0})},
 		// behaviour 100
+		{name: "isolation level 9 of an unknown topic", ask: fetch(func(_ *actor, r *kmsg.FetchRequest) { r.IsolationLevel = 9 }, from{"nope", 0, 0})},
+		{name: "isolation level 9 and a session that is not there", ask: fetch(func(x *actor, r *kmsg.FetchRequest) {
+			r.IsolationLevel = 9
+			if x.version >= 7 {
+				r.SessionID, r.SessionEpoch = 5, 3
+			}
+		}, from{"t", 0, 0})},
 		{name: "read committed", ask: fetch(func(_ *actor, r *kmsg.FetchRequest) { r.IsolationLevel = 1 }, from{"t", 0, 5})},
 		{name: "no topics", ask: fetch(nil)},
 		{name: "a topic without partitions", ask: fetch(func(_ *actor, r *kmsg.FetchRequest) { r.Topics[0].Partitions = nil }, from{"t", 0, 0})},
@@ -160,6 +167,7 @@ var fetchScripts = []script{
 		{name: "after all", ask: listOffsets("t", 0, base+9000)},
 		{name: "unknown partition", ask: listOffsets("t", 9, -1)},
 		{name: "unknown topic", ask: listOffsets("nope", 0, -1)},
+		{name: "timestamp -7 of an unknown topic", ask: listOffsets("nope", 0, -7)},
 		// behaviour 113
 		{name: "same partition twice", ask: req(func(x *actor, r *kmsg.ListOffsetsRequest) {
 			*r = *listOffsets("t", 0, -1)(x).(*kmsg.ListOffsetsRequest)
@@ -176,6 +184,10 @@ var fetchScripts = []script{
 		{name: "isolation level 9", ask: req(func(x *actor, r *kmsg.ListOffsetsRequest) {
 			*r = *listOffsets("t", 0, -1)(x).(*kmsg.ListOffsetsRequest)
 			r.IsolationLevel = 9
+		})},
+		{name: "isolation level 9, a partition twice", ask: req(func(x *actor, r *kmsg.ListOffsetsRequest) {
+			*r = *listOffsets("t", 0, -1)(x).(*kmsg.ListOffsetsRequest)
+			r.Topics[0].Partitions, r.IsolationLevel = append(r.Topics[0].Partitions, r.Topics[0].Partitions[0]), 9
 		})},
 		{name: "as replica 1", ask: req(func(x *actor, r *kmsg.ListOffsetsRequest) {
 			*r = *listOffsets("t", 0, -1)(x).(*kmsg.ListOffsetsRequest)
@@ -194,6 +206,8 @@ var fetchScripts = []script{
 		{name: "epoch 0", ask: leaderEpoch("t", 0, -1, 0)},
 		{name: "epoch 1", ask: leaderEpoch("t", 0, -1, 1)},
 		{name: "epoch -1", ask: leaderEpoch("t", 0, -1, -1)},
+		{name: "epoch -2", ask: leaderEpoch("t", 0, -1, -2)},
+		{name: "epoch -2, empty partition", ask: leaderEpoch("t", 1, -1, -2)},
 		{name: "empty partition", ask: leaderEpoch("t", 1, -1, 0)},
 		{name: "current leader epoch 4", ask: leaderEpoch("t", 0, 4, 0)},
 		{name: "current leader epoch 0", ask: leaderEpoch("t", 0, 0, 0)},
@@ -210,6 +224,11 @@ var fetchScripts = []script{
 		{name: "fetch from the start", ask: fetch(nil, from{"t", 0, 2})},
 		{name: "a timestamp below the start", ask: listOffsets("t", 0, base)},
 		{name: "above the high watermark", ask: deleteRecords("t", 0, 7)},
+		{name: "a partition twice", ask: deleteRecordsOf(from{"t", 0, 99}, from{"t", 0, 3})},
+		{name: "a topic twice, once without partitions", ask: req(func(x *actor, r *kmsg.DeleteRecordsRequest) {
+			*r = *deleteRecords("t", 0, 3)(x).(*kmsg.DeleteRecordsRequest)
+			r.Topics = append(r.Topics, r.Topics[0], kmsg.DeleteRecordsRequestTopic{Topic: x.name("compacted")})
+		})},
 		{name: "offset -2", ask: deleteRecords("t", 0, -2)},
 		{name: "epoch after the start moved", ask: leaderEpoch("t", 0, -1, 0)},
 		{name: "all: offset -1", ask: deleteRecords("t", 0, -1)},
@@ -248,6 +267,16 @@ func leaderEpoch(topic string, p, current, epoch int32) func(*actor) kmsg.Reques
 		rp := kmsg.NewOffsetForLeaderEpochRequestTopicPartition()
 		rp.Partition, rp.CurrentLeaderEpoch, rp.LeaderEpoch = p, current, epoch
 		r.Topics = []kmsg.OffsetForLeaderEpochRequestTopic{{Topic: x.name(topic), Partitions: []kmsg.OffsetForLeaderEpochRequestTopicPartition{rp}}}
+	})
+}
+
+// deleteRecordsOf deletes up to the offset of each place.
+func deleteRecordsOf(all ...from) func(*actor) kmsg.Request {
+	return req(func(x *actor, r *kmsg.DeleteRecordsRequest) {
+		r.TimeoutMillis = 10000
+		for _, at := range all {
+			r.Topics = append(r.Topics, deleteRecords(at.topic, at.p, at.offset)(x).(*kmsg.DeleteRecordsRequest).Topics...)
+		}
 	})
 }
 

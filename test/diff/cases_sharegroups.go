@@ -308,7 +308,7 @@ var shareGroupScripts = []script{
 		{name: "as an old classic group", at: val(int16(5)), ask: req(func(x *actor, r *kmsg.DescribeGroupsRequest) { r.Groups = []string{x.name("g")} })},
 		{name: "in the list", mine: []string{"Groups"}, ask: req(func(*actor, *kmsg.ListGroupsRequest) {})},
 		{name: "in the list of share groups", mine: []string{"Groups"}, ask: req(func(_ *actor, r *kmsg.ListGroupsRequest) { r.TypesFilter = []string{"share"} })},
-		{name: "a consumer's heartbeat", ask: consumer("g", "m", nil)},
+		{name: "a consumer's heartbeat", ask: consumer("g", "m", nil)}, // behaviour 211
 		{name: "a classic member", ask: joinGroup("g", nil)},
 		{name: "its sync", ask: req(func(x *actor, r *kmsg.SyncGroupRequest) {
 			r.Group, r.MemberID, r.ProtocolType, r.Protocol = x.name("g"), "m", val("consumer"), val("range")

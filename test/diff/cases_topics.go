@@ -74,6 +74,12 @@ var topicScripts = []script{
 		})},
 		// behaviour 120
 		{name: "exists", ask: create("t", nil)},
+		{name: "exists, null config", ask: create("t", configured("retention.ms", nil))},
+		{name: "bad name, null config", ask: create("t", func(x *actor, t *kmsg.CreateTopicsRequestTopic) {
+			t.Topic = "a b"
+			configured("retention.ms", nil)(x, t)
+		})},
+		{name: "exists, assigned twice", ask: create("t", assigned([]int32{0, 0}, []int32{node}, []int32{node}))},
 		{name: "exists, validate only", ask: req(func(x *actor, r *kmsg.CreateTopicsRequest) {
 			*r = *create("t", nil)(x).(*kmsg.CreateTopicsRequest)
 			r.ValidateOnly = true
@@ -182,6 +188,10 @@ var topicScripts = []script{
 			{name: "both id and name", ask: deleteTopicIDs(func(x *actor) kmsg.DeleteTopicsRequestTopic {
 				return kmsg.DeleteTopicsRequestTopic{TopicID: x.topicID("u"), Topic: x.ptr("u")}
 			})},
+			{name: "both, and by name", ask: req(func(x *actor, r *kmsg.DeleteTopicsRequest) {
+				r.TimeoutMillis = 10000
+				r.Topics = []kmsg.DeleteTopicsRequestTopic{{TopicID: x.topicID("nope"), Topic: x.ptr("u")}, {Topic: x.ptr("nope")}}
+			})},
 			{name: "neither", ask: deleteTopicIDs(func(*actor) kmsg.DeleteTopicsRequestTopic { return kmsg.DeleteTopicsRequestTopic{} })},
 			{name: "same id twice", ask: req(func(x *actor, r *kmsg.DeleteTopicsRequest) {
 				r.TimeoutMillis = 10000
@@ -212,6 +222,10 @@ var topicScripts = []script{
 			})},
 			// behaviour 137
 			{name: "assignment too short", ask: grow("t", 5, []int32{node})},
+			{name: "an assignment without partitions", ask: req(func(x *actor, r *kmsg.CreatePartitionsRequest) {
+				*r = *grow("t", 5)(x).(*kmsg.CreatePartitionsRequest)
+				r.Topics[0].Assignment = []kmsg.CreatePartitionsRequestTopicAssignment{}
+			})},
 			{name: "assignment too long", ask: grow("t", 4, []int32{node}, []int32{node})},
 			{name: "assignment to an unknown broker", ask: grow("t", 4, []int32{99})},
 			{name: "assignment of two replicas", ask: grow("t", 4, []int32{node, node})},

@@ -235,6 +235,7 @@ var transactionScripts = []script{
 		{name: "an empty topic name", ask: addPartitions(func(_ *actor, r *kmsg.AddPartitionsToTxnRequest) { r.Topics[0].Topic = "" }, places{"t", []int32{0}})},
 		{name: "a partition twice", ask: addPartitions(nil, places{"t", []int32{1, 1}})},
 		{name: "a topic twice", ask: addPartitions(nil, places{"t", []int32{1}}, places{"t", []int32{2}})},
+		{name: "a topic twice, and a partition of it", ask: addPartitions(nil, places{"t", []int32{1, 2}}, places{"t", []int32{2}}, places{"nope", nil})},
 		{name: "no topics", ask: addPartitions(nil)},
 		{name: "a topic without partitions", ask: addPartitions(nil, places{"t", nil})},
 		{name: "a newer epoch", ask: addPartitions(func(_ *actor, r *kmsg.AddPartitionsToTxnRequest) { r.ProducerEpoch++ }, places{"t", []int32{0}})},
@@ -267,6 +268,7 @@ var transactionScripts = []script{
 			t.ProducerID, t.VerifyOnly = 987654321, true
 		}, places{"t", []int32{0}}))},
 		{name: "an unknown topic", ask: addBatched(txnBatch("txn", nil, places{"t", []int32{0}}, places{"nope", []int32{0}}))},
+		{name: "a partition twice and a topic twice", ask: addBatched(txnBatch("txn", nil, places{"t", []int32{0, 0}}, places{"t", []int32{1}}, places{"nope", nil}))},
 		{name: "an empty transactional id", ask: addBatched(txnBatch("txn", func(_ *actor, t *kmsg.AddPartitionsToTxnRequestTransaction) { t.TransactionalID = "" }, places{"t", []int32{0}}))},
 		{name: "a transaction without topics", ask: addBatched(txnBatch("txn", nil))},
 		{name: "what is in it then", ask: describeTxns("txn")},

@@ -299,8 +299,8 @@ func (v *view) number(path, name string, n int64) string {
 		return "$node"
 	case name == "FinalizedFeaturesEpoch" && n >= 0:
 		return "some epoch" // an offset in the log of metadata
-	case strings.HasPrefix(path, "Topics[__cluster_metadata]") && (strings.HasSuffix(name, "Offset") || name == "HighWatermark") && n > 0:
-		return "some offset"
+	case strings.HasPrefix(path, "Topics[__cluster_metadata]") && (strings.HasSuffix(name, "Offset") || name == "HighWatermark" || name == "LeaderEpoch") && n > 0:
+		return "some"
 	case (name == "TotalBytes" || name == "UsableBytes") && n > 0:
 		return "some bytes"
 	case name == "Port" && n == int64(v.target.port):
