@@ -100,8 +100,8 @@ var toCome = base + (5*time.Hour + 30*time.Minute).Milliseconds()
 // which stays open. Partition 1 has nothing but one committed transaction.
 func interleaved() []step {
 	return join(topics(spec{"t", 2, map[string]string{"message.timestamp.after.max.ms": "9000000000000"}}), transactional(), transactionalAs("other", "other producer"),
-		[]step{begun(), in1("to be aborted", "producer", "t", 0, 0, 2)}, end1("aborted", false),
-		[]step{begunWith(places{"t", []int32{1}}), in1("to be committed", "producer", "t", 1, 0, 2)}, end1("committed", true),
+		[]step{begun(), in1("to be aborted", "producer", "t", 0, 0, 2)}, end1("the first ends", false),
+		[]step{begunWith(places{"t", []int32{1}}), in1("to be committed", "producer", "t", 1, 0, 2)}, end1("the one of partition 1 ends", true),
 		[]step{
 			begun(), in1("to stay open", "producer", "t", 0, 2, 1),
 			beginOf("other", "other producer", places{"t", []int32{0}}), inTxnOf("other", "other producer", "t", 0, 0, 1),
