@@ -13,7 +13,7 @@ import (
 // Join refuses a classic member.
 func (g *Share) Join(now time.Time, req *kmsg.JoinGroupRequest, t Ticket) Effects {
 	g.now = now
-	g.answer(parked{true, t, req.Version}, refusedJoin(req.MemberID, kerr.InconsistentGroupProtocol))
+	g.answer(parked{true, t, req.Version}, refusedJoin("", kerr.InconsistentGroupProtocol))
 	return g.effects()
 }
 
