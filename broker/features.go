@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -36,13 +37,13 @@ const (
 type featureLevels map[string]int16
 
 // newestFeatures are the levels that a new cluster has.
-func newestFeatures() *featureLevels {
+var newestFeatures = sync.OnceValue(func() *featureLevels {
 	levels := make(featureLevels)
 	for _, f := range protocol.Features() {
 		levels[f.Name] = f.Max
 	}
 	return &levels
-}
+})
 
 // featureOf are the features without which an API is refused, by key. Those of
 // streams groups refuse by themselves (servesStreamsGroups).

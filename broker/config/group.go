@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -147,13 +148,24 @@ func (g *groupRow) bounds() (low, high string) {
 	return low, high
 }
 
+// groupDefault is a broker config that is the default of a group config, with
+// what bounds it.
+type groupDefault struct{ name, low, high string }
+
+// groupDefaults is made once: a process may start thousands of brokers.
+var groupDefaults = sync.OnceValue(func() (all []groupDefault) {
+	for i := range groupTable {
+		low, high := groupTable[i].bounds()
+		all = append(all, groupDefault{"group." + groupTable[i].name, low, high})
+	}
+	return all
+})
+
 // checkGroupBounds holds the defaults of groups against their bounds
 // (GroupCoordinatorConfig, ShareGroupConfig).
 func (b *Broker) checkGroupBounds() *Error {
-	for i := range groupTable {
-		g := &groupTable[i]
-		name := "group." + g.name
-		low, high := g.bounds()
+	for _, g := range groupDefaults() {
+		name, low, high := g.name, g.low, g.high
 		switch {
 		case low != "" && high != "" && b.Int(high) < b.Int(low):
 			return invalidRequest(high + " must be greater than or equal to " + low)
