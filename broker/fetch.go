@@ -270,7 +270,9 @@ func (f *fetch) collect(r *request) error {
 		w := park(len(f.results))
 		var err error
 		if f.parkOn(w) {
-			r.in.Release() // f has what it needs of the frame
+			if r.scratch != nil && r.scratch.fetch.Has(f.req) {
+				r.in.Release() // nobody needs the frame any more
+			}
 			var woken bool
 			if woken, err = r.await(w.wake, due); !woken {
 				wait = 0

@@ -253,6 +253,9 @@ func (d *decoder) fetchPartition(version int16, p *kmsg.FetchRequestTopicPartiti
 	d.noTags()
 }
 
+// Has says whether req was read by f, and so aliases no frame.
+func (f *FetchDecoder) Has(req *kmsg.FetchRequest) bool { return req == &f.req }
+
 // Forget lets go of what only a rare request needs.
 func (f *FetchDecoder) Forget() {
 	if cap(f.partitions) > maxKept {
