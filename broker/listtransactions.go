@@ -47,12 +47,11 @@ func (b *Broker) handleListTransactions(r *request, req *kmsg.ListTransactionsRe
 		f.States = []txn.State{} // unknown ones match nothing
 	}
 	for _, name := range req.StateFilters {
-		state, known := txn.ParseState(name)
-		if !known {
+		if state, known := txn.ParseState(name); known {
+			f.States = append(f.States, state)
+		} else if !slices.Contains(resp.UnknownStateFilters, name) {
 			resp.UnknownStateFilters = append(resp.UnknownStateFilters, name)
-			continue
 		}
-		f.States = append(f.States, state)
 	}
 	if pattern := req.TransactionalIDPattern; pattern != nil && *pattern != "" {
 		// Kafka uses RE2, and the whole id must match.

@@ -173,15 +173,14 @@ func (b *Broker) checkReplicas(replicas []int32) *apiError {
 		return fail(kerr.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
 	}
 	registered := b.image.Load().registered
-	seen := make(map[int32]bool, len(replicas))
-	for _, id := range replicas {
+	sorted := slices.Sorted(slices.Values(replicas)) // as Kafka looks at them
+	for i, id := range sorted {
 		if nodeOf(registered, id) == nil {
 			return fail(kerr.InvalidReplicaAssignment, "The manual partition assignment includes broker %d, but no such broker is registered.", id)
 		}
-		if seen[id] {
+		if i > 0 && sorted[i-1] == id {
 			return fail(kerr.InvalidReplicaAssignment, "The manual partition assignment includes the broker %d more than once.", id)
 		}
-		seen[id] = true
 	}
 	return nil
 }

@@ -161,6 +161,7 @@ var adminScripts = []script{
 		{name: "to a negative broker", ask: reassign(nil, moved{"t", 0, []int32{-3}})},
 		{name: "to nowhere", ask: reassign(nil, moved{"t", 0, []int32{}})},
 		{name: "twice to a broker", ask: reassign(nil, moved{"t", 0, []int32{node, node}})},
+		{name: "to an unknown broker, and twice to another", ask: reassign(nil, moved{"t", 0, []int32{99, node, node}})},
 		{name: "an unknown partition", ask: reassign(nil, moved{"t", 9, []int32{node}})},
 		{name: "an unknown topic", ask: reassign(nil, moved{"nope", 0, []int32{node}})},
 		{name: "an unknown topic, to cancel", ask: reassign(nil, moved{"nope", 0, nil})},

@@ -178,6 +178,7 @@ var transactionsSeenScripts = []script{
 		listTxns("empty or complete", inState("Empty", "CompleteCommit")),
 		listTxns("an unknown state", inState("Nope")),
 		listTxns("an unknown state and a known one", inState("Ongoing", "Nope", "")),
+		listTxns("an unknown state twice", inState("Nope", "Nope")),
 		listTxns("a state in small letters", inState("ongoing")),
 		listTxns("a state that nobody is in", inState("PrepareEpochFence")),
 		listTxns("dead ones", inState("Dead")),
