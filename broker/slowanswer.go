@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"io"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -20,8 +21,9 @@ func (c *conn) answerSlowly(f *Injected, h protocol.Header, flexible bool, resp 
 	if err := c.out.flush(); err != nil { // earlier answers
 		return err
 	}
-	c.out.w = &slowWriter{c: c, f: f, since: c.broker.clock.Now()}
-	defer func() { c.out.w = c.nc }()
+	fast := c.out.w
+	c.out.w = &slowWriter{c: c, f: f, to: fast, since: c.broker.clock.Now()}
+	defer func() { c.out.w = fast }()
 	if err := c.answer(h, flexible, resp); err != nil {
 		return err
 	}
@@ -32,6 +34,7 @@ func (c *conn) answerSlowly(f *Injected, h protocol.Header, flexible bool, resp 
 type slowWriter struct {
 	c     *conn
 	f     *Injected
+	to    io.Writer
 	since time.Time
 	sent  int
 }
@@ -50,7 +53,7 @@ func (w *slowWriter) Write(p []byte) (n int, err error) {
 			}
 			continue
 		}
-		k, err := w.c.nc.Write(p[n : n+next])
+		k, err := w.to.Write(p[n : n+next])
 		n += k
 		w.sent += k
 		if err != nil {
