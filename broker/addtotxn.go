@@ -31,7 +31,7 @@ func (b *Broker) handleAddPartitionsToTxn(r *request, req *kmsg.AddPartitionsToT
 	for _, t := range req.Topics {
 		asked.Topics = append(asked.Topics, kmsg.AddPartitionsToTxnRequestTransactionTopic{Topic: t.Topic, Partitions: t.Partitions})
 	}
-	results := b.addPartitionsToTxn(&asked, txn.V1)
+	results := b.addPartitionsToTxn(r, &asked, txn.V1)
 	for i := range asked.Topics {
 		done := kmsg.NewAddPartitionsToTxnResponseTopic()
 		done.Topic = asked.Topics[i].Topic
@@ -50,7 +50,7 @@ func (b *Broker) addPartitions4(r *request, t *kmsg.AddPartitionsToTxnRequestTra
 	elsewhere := r.coordinates(transactionStateTopic, t.TransactionalID)
 	var results [][]*kerr.Error
 	if elsewhere == nil {
-		results = b.addPartitionsToTxn(t, txn.V2)
+		results = b.addPartitionsToTxn(nil, t, txn.V2)
 	}
 	for i := range t.Topics {
 		done := kmsg.NewAddPartitionsToTxnResponseTransactionTopic()
@@ -70,8 +70,9 @@ func (b *Broker) addPartitions4(r *request, t *kmsg.AddPartitionsToTxnRequestTra
 }
 
 // addPartitionsToTxn adds all partitions that t names, or none, or only looks
-// whether they are added. It returns an error for each, in t's order.
-func (b *Broker) addPartitionsToTxn(t *kmsg.AddPartitionsToTxnRequestTransaction, v txn.Version) [][]*kerr.Error {
+// whether they are added. It returns an error for each, in t's order. A client r
+// must be allowed to write; other brokers need not.
+func (b *Broker) addPartitionsToTxn(r *request, t *kmsg.AddPartitionsToTxnRequestTransaction, v txn.Version) [][]*kerr.Error {
 	m := b.image.Load()
 	var partitions []txn.Partition
 	missing := false
@@ -81,7 +82,9 @@ func (b *Broker) addPartitionsToTxn(t *kmsg.AddPartitionsToTxnRequestTransaction
 		results[i] = make([]*kerr.Error, len(asked.Partitions))
 		topic := m.topic(asked.Topic)
 		for j, index := range asked.Partitions {
-			if topic.partition(index) == nil {
+			if r != nil && !r.mayTopic(kmsg.ACLOperationWrite, asked.Topic) {
+				results[i][j], missing = kerr.TopicAuthorizationFailed, true
+			} else if topic.partition(index) == nil {
 				results[i][j], missing = kerr.UnknownTopicOrPartition, true
 			}
 			partitions = append(partitions, txn.Partition{Topic: asked.Topic, Index: index})

@@ -39,7 +39,7 @@ func (b *Broker) handleIncrementalAlterConfigs(r *request, req *kmsg.Incremental
 		case unknownOp && changes[i].forController():
 			errs[i] = fail(kerr.UnknownServerError, "") // Kafka's controller stumbles over the whole request
 		default:
-			errs[i] = b.alter(r.node, &changes[i])
+			errs[i] = b.alter(r, &changes[i])
 		}
 		answer := kmsg.NewIncrementalAlterConfigsResponseResource()
 		answer.ResourceType, answer.ResourceName = changes[i].kind, changes[i].name
@@ -65,12 +65,28 @@ func (b *Broker) handleAlterConfigs(r *request, req *kmsg.AlterConfigsRequest) (
 		change := alteration{kind: asked.ResourceType, name: asked.ResourceName, ops: ops, replace: true, validateOnly: req.ValidateOnly}
 		err := change.check(twice)
 		if err == nil {
-			err = b.alter(r.node, &change)
+			err = b.alter(r, &change)
 		}
 		answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
 		resp.Resources = append(resp.Resources, answer)
 	}
 	return resp, nil
+}
+
+// deniedConfigs says that the client may not see or change a resource's configs;
+// nil if it may.
+func (r *request) deniedConfigs(op kmsg.ACLOperation, kind kmsg.ConfigResourceType, name string) *apiError {
+	switch {
+	case kind == kmsg.ConfigResourceTypeTopic && !r.mayTopic(op, name):
+		return errTopicDenied
+	case kind == kmsg.ConfigResourceTypeGroupConfig && !r.mayGroup(op, name):
+		return errGroupDenied
+	case kind == kmsg.ConfigResourceTypeBrokerLogger && op == kmsg.ACLOperationAlterConfigs && !r.mayCluster(op):
+		return &apiError{code: errClusterDenied.code}
+	case kind != kmsg.ConfigResourceTypeTopic && kind != kmsg.ConfigResourceTypeGroupConfig && !r.mayCluster(op):
+		return errClusterDenied
+	}
+	return nil
 }
 
 func resourceKey(kind kmsg.ConfigResourceType, name string) string {
@@ -106,7 +122,11 @@ func (a *alteration) forController() bool {
 }
 
 // alter changes one resource's configs.
-func (b *Broker) alter(n *node, a *alteration) *apiError {
+func (b *Broker) alter(r *request, a *alteration) *apiError {
+	if err := r.deniedConfigs(kmsg.ACLOperationAlterConfigs, a.kind, a.name); err != nil && !(a.replace && a.kind == kmsg.ConfigResourceTypeBrokerLogger) {
+		return err
+	}
+	n := r.node
 	switch a.kind {
 	case kmsg.ConfigResourceTypeTopic:
 		if a.name == "" {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"minibroker/broker/auth"
 	"minibroker/broker/config"
 	"minibroker/broker/group"
 	"minibroker/internal/clock"
@@ -45,7 +46,9 @@ type Broker struct {
 	janitor       janitor
 	transactions  transactions
 	quotas        quotas
-	passwords     map[string]string // of the users given at the start, by name
+	passwords     map[string]string          // of the users given at the start, by name
+	rules         atomic.Pointer[auth.Rules] // who may do what; nil: everybody everything. Its writers hold controller.mu
+	firstRules    *auth.Rules                // as they were at the start
 	scram         scramUsers
 	telemetry     telemetry
 	producerIDs   atomic.Int64 // given out so far
@@ -135,7 +138,7 @@ func New(opts ...Option) (*Broker, error) {
 	b.config.Store(cfg)
 	b.image.Store(newImage(nodes))
 	b.init()
-	if err := b.addUsers(o.users); err != nil {
+	if err := errors.Join(b.addUsers(o.users), b.authorize(&o)); err != nil {
 		return nil, err
 	}
 	for _, t := range o.topics {

@@ -40,7 +40,7 @@ func (b *Broker) handleDescribeCluster(r *request, req *kmsg.DescribeClusterRequ
 		resp.Brokers = append(resp.Brokers, one)
 	}
 	if req.IncludeClusterAuthorizedOperations {
-		resp.ClusterAuthorizedOperations = clusterOperations
+		resp.ClusterAuthorizedOperations = r.clusterOperations()
 	}
 	return resp, nil
 }

@@ -32,7 +32,7 @@ func (b *Broker) handleConsumerGroupDescribe(r *request, req *kmsg.ConsumerGroup
 	topics := b.lookupTopic()
 	for _, id := range req.Groups {
 		var d kmsg.ConsumerGroupDescribeResponseGroup
-		if err := r.coordinates(groupMetadataTopic, id); err != nil {
+		if err := r.seesGroup(id); err != nil {
 			d.Default()
 			d.Group, d.ErrorCode, d.AuthorizedOperations = id, err.Code, notAsked
 			resp.Groups = append(resp.Groups, d)
@@ -43,7 +43,7 @@ func (b *Broker) handleConsumerGroupDescribe(r *request, req *kmsg.ConsumerGroup
 		}
 		d.AuthorizedOperations = notAsked
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
-			d.AuthorizedOperations = groupOperations
+			d.AuthorizedOperations = r.authorizedOperations(kmsg.ACLResourceTypeGroup, id)
 		}
 		resp.Groups = append(resp.Groups, d)
 	}

@@ -43,6 +43,11 @@ func (r *request) coordinates(topic, key string) *kerr.Error {
 // serve answers a request, unless it belongs to a feature that is off, or is for
 // a coordinator that is elsewhere.
 func (b *Broker) serve(r *request) (kmsg.Response, error) {
+	if r.guarded() {
+		if err := r.denied(); err != nil {
+			return b.deny(r, err), nil
+		}
+	}
 	if r.sasl != nil {
 		if resp := r.illegalSASLState(); resp != nil {
 			return resp, nil
@@ -54,16 +59,16 @@ func (b *Broker) serve(r *request) (kmsg.Response, error) {
 	}
 	if len(b.nodes) > 1 {
 		if topic, key, about := coordinated(r.body); about && r.coordinates(topic, key) != nil {
-			return b.elsewhere(r)
+			return b.refuseAll(r, kerr.NotCoordinator), nil
 		}
 	}
 	return handlers[r.key](b, r)
 }
 
-// elsewhere is the answer to a request for a coordinator that is elsewhere: the
-// error stands where Kafka has it, for the whole or at each partition.
-func (b *Broker) elsewhere(r *request) (kmsg.Response, error) {
-	code := kerr.NotCoordinator.Code
+// refuseAll is the answer to a request of which nothing is done: the error stands
+// where Kafka has it, for the whole or at each partition.
+func (b *Broker) refuseAll(r *request, err *kerr.Error) kmsg.Response {
+	code := err.Code
 	answer := r.body.ResponseKind()
 	switch resp := answer.(type) {
 	case *kmsg.JoinGroupResponse:
@@ -81,11 +86,11 @@ func (b *Broker) elsewhere(r *request) (kmsg.Response, error) {
 	case *kmsg.ShareGroupHeartbeatResponse:
 		resp.ErrorCode = code
 	case *kmsg.AlterShareGroupOffsetsResponse:
-		resp.ErrorCode = code
+		resp.ErrorCode, resp.ErrorMessage = code, deniedText(err)
 	case *kmsg.DeleteShareGroupOffsetsResponse:
-		resp.ErrorCode = code
+		resp.ErrorCode, resp.ErrorMessage = code, deniedText(err)
 	case *kmsg.StreamsGroupHeartbeatResponse:
-		resp.ErrorCode = code
+		resp.ErrorCode, resp.Status = code, []kmsg.StreamsGroupHeartbeatResponseStatus{}
 	case *kmsg.StreamsGroupTopologyDescriptionUpdateResponse:
 		resp.ErrorCode = code
 	case *kmsg.InitProducerIDResponse:
@@ -94,11 +99,12 @@ func (b *Broker) elsewhere(r *request) (kmsg.Response, error) {
 		resp.ErrorCode = code
 	case *kmsg.EndTxnResponse:
 		resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = code, -1, -1
+	case *kmsg.ShareFetchResponse:
+		resp.ErrorCode = code
 	default:
-		f := fault.Fail(kmsg.Key(r.key), kerr.NotCoordinator)
-		return b.failed(&f, r)
+		return b.refusal(r, err)
 	}
-	return answer, nil
+	return answer
 }
 
 // coordinated is the one group or transactional id that a request is about. An

@@ -15,6 +15,8 @@ func (b *Broker) handleCreatePartitions(r *request, req *kmsg.CreatePartitionsRe
 		switch {
 		case twice:
 			err = fail(kerr.InvalidRequest, "Duplicate topic name.")
+		case !r.mayTopic(kmsg.ACLOperationAlter, asked.Topic):
+			err = &apiError{code: errTopicDenied.code}
 		case req.TimeoutMillis <= 0 && req.IsFlexible():
 			err = errTimedOut
 		default:

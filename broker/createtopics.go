@@ -26,9 +26,14 @@ func (b *Broker) handleCreateTopics(r *request, req *kmsg.CreateTopicsRequest) (
 		if err == nil && req.TimeoutMillis <= 0 && !req.ValidateOnly {
 			err = errTimedOut
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			answer.ErrorCode, answer.ErrorMessage = codeAndText(err)
-		} else {
+		case !r.mayTopic(kmsg.ACLOperationDescribeConfigs, asked.Topic):
+			answer.TopicID = t.id
+			answer.ConfigErrorCode = kerr.TopicAuthorizationFailed.Code
+			answer.Configs = nil
+		default:
 			answer.TopicID = t.id
 			answer.NumPartitions = int32(len(t.partitions))
 			answer.ReplicationFactor = int16(len(t.partitions[0].leadership.Load().replicas))
@@ -47,6 +52,8 @@ func (b *Broker) createRequested(r *request, req *kmsg.CreateTopicsRequest, aske
 		return nil, fail(kerr.InvalidRequest, "Duplicate topic name.")
 	case asked.Topic == clusterMetadataTopic:
 		return nil, fail(kerr.InvalidRequest, "Creation of internal topic %s is prohibited.", clusterMetadataTopic)
+	case !r.mayCreate(asked.Topic):
+		return nil, fail(kerr.TopicAuthorizationFailed, "Authorization failed.")
 	case req.TimeoutMillis <= 0 && req.IsFlexible():
 		return nil, errTimedOut
 	}

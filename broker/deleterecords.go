@@ -20,7 +20,10 @@ func (b *Broker) handleDeleteRecords(r *request, req *kmsg.DeleteRecordsRequest)
 		answer.Topic = asked.Topic
 		t := m.topic(asked.Topic)
 		for _, p := range asked.Partitions {
-			low, code := b.deleteRecords(r, t, p.Partition, p.Offset)
+			low, code := int64(-1), kerr.TopicAuthorizationFailed.Code
+			if r.mayTopic(kmsg.ACLOperationDelete, asked.Topic) {
+				low, code = b.deleteRecords(r, t, p.Partition, p.Offset)
+			}
 			entry := kmsg.NewDeleteRecordsResponseTopicPartition()
 			entry.Partition, entry.LowWatermark, entry.ErrorCode = p.Partition, low, code
 			answer.Partitions = append(answer.Partitions, entry)

@@ -107,6 +107,12 @@ func (b *Broker) deleteRequested(r *request, m *image, req *kmsg.DeleteTopicsReq
 		}
 		name = &t.name
 	}
+	switch t := m.topic(*name); {
+	case !r.mayTopic(kmsg.ACLOperationDescribe, *name):
+		return nil, errTopicDenied // whether it is there is not told
+	case t != nil && !r.mayTopic(kmsg.ACLOperationDelete, *name):
+		return t, errTopicDenied
+	}
 	if t := m.topic(*name); t != nil {
 		quota := mutations{r, req.Version >= 5}
 		if err := quota.take(len(t.partitions)); err != nil {

@@ -23,6 +23,9 @@ func (b *Broker) handleDescribeConfigs(r *request, req *kmsg.DescribeConfigsRequ
 		var entries []config.Entry
 		err := errInvalidRequest
 		if !refused {
+			err = r.deniedConfigs(kmsg.ACLOperationDescribeConfigs, asked.ResourceType, asked.ResourceName)
+		}
+		if !refused && err == nil {
 			entries, err = b.describeResource(r.node, asked.ResourceType, asked.ResourceName)
 		}
 		// Kafka's text is never null here, and empty without details.

@@ -23,6 +23,8 @@ func (b *Broker) handleDescribeProducers(r *request, req *kmsg.DescribeProducers
 			p := kmsg.NewDescribeProducersResponseTopicPartition()
 			p.Partition = index
 			switch on := t.partition(index); {
+			case !r.mayTopic(kmsg.ACLOperationRead, asked.Topic):
+				p.ErrorCode, p.ErrorMessage = codeAndText(errTopicDenied)
 			case t == nil && invalidTopicName(asked.Topic) != "":
 				p.ErrorCode, p.ErrorMessage = kerr.InvalidTopicException.Code, kmsg.StringPtr(invalidTopicName(asked.Topic))
 			case t == nil:

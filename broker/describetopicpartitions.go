@@ -43,19 +43,23 @@ func (b *Broker) handleDescribeTopicPartitions(r *request, req *kmsg.DescribeTop
 		if left == 0 {
 			return stopAt(name, 0)
 		}
+		if !r.mayTopic(kmsg.ACLOperationDescribe, name) {
+			return true // told at the end
+		}
+		operations := r.authorizedOperations(kmsg.ACLResourceTypeTopic, name)
 		if t == nil {
 			code := kerr.UnknownTopicOrPartition.Code
 			if invalidTopicName(name) != "" {
 				code = kerr.InvalidTopicException.Code
 			}
-			resp.Topics = append(resp.Topics, undescribed(name, code, topicOperations))
+			resp.Topics = append(resp.Topics, undescribed(name, code, operations))
 			return true
 		}
 		first := int32(0)
 		if name == from.Topic {
 			first = from.Partition
 		}
-		resp.Topics = append(resp.Topics, describePartitions(t, first, left))
+		resp.Topics = append(resp.Topics, describePartitions(t, first, left, operations))
 		n := max(0, len(t.partitions)-int(first))
 		if n > left {
 			return stopAt(name, first+int32(left))
@@ -72,6 +76,11 @@ func (b *Broker) handleDescribeTopicPartitions(r *request, req *kmsg.DescribeTop
 			break
 		}
 	}
+	for i := range req.Topics {
+		if name := req.Topics[i].Topic; !r.mayTopic(kmsg.ACLOperationDescribe, name) {
+			resp.Topics = append(resp.Topics, undescribed(name, kerr.TopicAuthorizationFailed.Code, notAsked))
+		}
+	}
 	return resp, nil
 }
 
@@ -84,9 +93,9 @@ func undescribed(name string, code int16, operations int32) kmsg.DescribeTopicPa
 
 // describePartitions describes a topic's partitions from first on, limit at
 // most.
-func describePartitions(t *topic, first int32, limit int) kmsg.DescribeTopicPartitionsResponseTopic {
+func describePartitions(t *topic, first int32, limit int, operations int32) kmsg.DescribeTopicPartitionsResponseTopic {
 	d := kmsg.NewDescribeTopicPartitionsResponseTopic()
-	d.Topic, d.TopicID, d.IsInternal, d.AuthorizedOperations = &t.name, t.id, t.internal, topicOperations
+	d.Topic, d.TopicID, d.IsInternal, d.AuthorizedOperations = &t.name, t.id, t.internal, operations
 	for i := int(first); i < len(t.partitions) && limit > 0; i++ {
 		l := t.partitions[i].leadership.Load()
 		p := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()

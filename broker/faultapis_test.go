@@ -57,6 +57,8 @@ func fillFields(b *Broker, v reflect.Value, names map[string]string) {
 			f.Set(reflect.Append(reflect.MakeSlice(f.Type(), 0, 1), e.Elem()))
 		case f.Type() == reflect.TypeFor[[]int32]() && name == "Partitions":
 			f.Set(reflect.ValueOf([]int32{0}))
+		case f.Kind() == reflect.Int8 && strings.HasPrefix(f.Type().Name(), "ACL"):
+			f.SetInt(3) // of no use is 0
 		case f.Type() == reflect.TypeFor[[]string]() && strings.HasPrefix(name, "Group"):
 			f.Set(reflect.ValueOf([]string{"g"}))
 		case f.Type() == reflect.TypeFor[[]string]() && name == "TransactionalIDs":

@@ -112,6 +112,7 @@ type fetchResult struct {
 type fetch struct {
 	broker  *Broker
 	req     *kmsg.FetchRequest
+	r       *request
 	node    *node
 	replica int32 // -1: a consumer
 	quota   int   // most bytes to answer, by its client's quota
@@ -156,7 +157,7 @@ func (f *fetch) forget() {
 // handleFetch serves Fetch v0-v18.
 func (b *Broker) handleFetch(r *request, req *kmsg.FetchRequest) (kmsg.Response, error) {
 	f := fetches.Get().(*fetch)
-	f.broker, f.req, f.node, f.quota = b, req, r.node, r.fetchable()
+	f.broker, f.r, f.req, f.node, f.quota = b, r, req, r.node, r.fetchable()
 	f.replica = req.ReplicaID
 	if req.Version >= 15 {
 		f.replica = req.ReplicaState.ID
@@ -344,6 +345,7 @@ func (f *fetch) read() {
 	// stops a consumer (KIP-74). Clients before v3 get its beginning.
 	wholeFirst := true
 	var t *topic
+	guarded, denied := f.r.guarded(), false
 	for i := range f.items {
 		it := &f.items[i]
 		if i == 0 || it.topic != f.items[i-1].topic || it.topicID != f.items[i-1].topicID {
@@ -352,10 +354,15 @@ func (f *fetch) read() {
 			} else {
 				t = m.topic(it.topic)
 			}
+			if guarded {
+				denied = !f.mayRead(topicName(t, it.topic))
+			}
 		}
 		f.results = append(f.results, fetchResult{item: it, on: t.partition(it.index), highWatermark: -1, lastStable: -1, logStart: -1, preferred: -1, first: len(f.slices)})
 		r := &f.results[i]
 		switch {
+		case denied:
+			r.on, r.code = nil, kerr.TopicAuthorizationFailed.Code
 		case r.on != nil:
 			r.code = f.readOne(r, min(limit, int(it.maxBytes)), wholeFirst)
 		case byID && t == nil:
@@ -373,6 +380,15 @@ func (f *fetch) read() {
 		}
 		f.size += r.size
 	}
+}
+
+// mayRead says whether the client may read a topic. One of an unknown id has no
+// name, and no rule is about it.
+func (f *fetch) mayRead(name string) bool {
+	if f.replica >= 0 {
+		return f.r.mayCluster(kmsg.ACLOperationClusterAction)
+	}
+	return name == "" || f.r.mayTopic(kmsg.ACLOperationRead, name)
 }
 
 // readOne reads one partition (org.apache.kafka.server Partition.fetchRecords)

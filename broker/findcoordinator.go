@@ -18,9 +18,15 @@ func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequ
 		c = kmsg.NewFindCoordinatorResponseCoordinator()
 		c.Key, c.NodeID, c.Port = key, -1, -1
 		c.ErrorMessage = new(string)
-		switch err := refuseCoordinator(req, key); {
+		switch err := r.refuseCoordinator(req, key); {
 		case err != nil:
-			c.ErrorCode, *c.ErrorMessage = err.code, err.message
+			c.ErrorCode = err.code
+			if req.Version < 4 || err != errGroupDenied && err != errTransactionDenied {
+				*c.ErrorMessage = err.message
+			}
+			if err == errClusterDenied {
+				c.NodeID, c.Port = -1, -1
+			}
 		default:
 			n := nodeOf(b.image.Load().live, b.coordinatorOf(coordinatorTopics[req.CoordinatorType], key))
 			if n == nil {
@@ -63,13 +69,20 @@ var coordinatorTopics = [...]string{
 	shareCoordinator:       shareStateTopic,
 }
 
-func refuseCoordinator(req *kmsg.FindCoordinatorRequest, key string) *apiError {
+func (r *request) refuseCoordinator(req *kmsg.FindCoordinatorRequest, key string) *apiError {
 	switch {
+	case req.CoordinatorType == groupCoordinator && !r.mayGroup(kmsg.ACLOperationDescribe, key):
+		return errGroupDenied
+	case req.CoordinatorType == transactionCoordinator && !r.mayTransact(kmsg.ACLOperationDescribe, key):
+		return errTransactionDenied
 	case req.CoordinatorType == groupCoordinator, req.CoordinatorType == transactionCoordinator:
 		return nil
 	case req.CoordinatorType == shareCoordinator && req.Version >= 4:
 		if req.Version < 6 || !isSharePartitionKey(key) {
 			return &apiError{code: kerr.InvalidRequest.Code}
+		}
+		if !r.mayCluster(kmsg.ACLOperationClusterAction) {
+			return errClusterDenied
 		}
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker/group"
@@ -15,8 +16,9 @@ import (
 func (b *Broker) handleListGroups(r *request, req *kmsg.ListGroupsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
 	filter := group.NewFilter(req.StatesFilter, req.TypesFilter)
+	all := r.mayCluster(kmsg.ACLOperationDescribe)
 	for _, id := range b.groups.all() {
-		if r.coordinates(groupMetadataTopic, id) != nil {
+		if r.coordinates(groupMetadataTopic, id) != nil || !all && !r.mayGroup(kmsg.ACLOperationDescribe, id) {
 			continue
 		}
 		b.groups.peek(id, func(g *group.Group) {
@@ -35,7 +37,7 @@ func (b *Broker) handleDescribeGroups(r *request, req *kmsg.DescribeGroupsReques
 	resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
 	for _, id := range req.Groups {
 		var d kmsg.DescribeGroupsResponseGroup
-		if err := r.coordinates(groupMetadataTopic, id); err != nil {
+		if err := r.seesGroup(id); err != nil {
 			d.Default()
 			d.Group, d.ErrorCode, d.AuthorizedOperations = id, err.Code, notAsked
 			resp.Groups = append(resp.Groups, d)
@@ -46,7 +48,7 @@ func (b *Broker) handleDescribeGroups(r *request, req *kmsg.DescribeGroupsReques
 		}
 		d.AuthorizedOperations = notAsked
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
-			d.AuthorizedOperations = groupOperations
+			d.AuthorizedOperations = r.authorizedOperations(kmsg.ACLResourceTypeGroup, id)
 		}
 		resp.Groups = append(resp.Groups, d)
 	}
@@ -65,6 +67,9 @@ func (b *Broker) handleDeleteGroups(r *request, req *kmsg.DeleteGroupsRequest) (
 		answer := kmsg.NewDeleteGroupsResponseGroup()
 		answer.Group = id
 		err := r.coordinates(groupMetadataTopic, id)
+		if !r.mayGroup(kmsg.ACLOperationDelete, id) {
+			err = kerr.GroupAuthorizationFailed
+		}
 		if err == nil {
 			b.groups.with(id, func(g *group.Group, now time.Time) (eff group.Effects) {
 				shared := g.IsShare()

@@ -83,16 +83,18 @@ func BenchmarkGroupsOfOneOverTheNetwork(b *testing.B) {
 func BenchmarkOffsetCommit(b *testing.B) {
 	broker := Start(b, WithTopic("t", 1, nil))
 	req := commitRequest("g", "", -1, 42)
+	r := &request{conn: &conn{broker: broker}}
 	b.ReportAllocs()
 	for b.Loop() {
-		_, _ = broker.handleOffsetCommit(nil, req)
+		_, _ = broker.handleOffsetCommit(r, req)
 	}
 }
 
 func TestCompactionKeepsTheGroupsTopicSmall(t *testing.T) {
 	b, clock := atRest(t)
+	r := &request{conn: &conn{broker: b}}
 	commit := func(offset int64) {
-		if _, err := b.handleOffsetCommit(nil, commitRequest("g", "", -1, offset)); err != nil {
+		if _, err := b.handleOffsetCommit(r, commitRequest("g", "", -1, offset)); err != nil {
 			t.Fatal(err)
 		}
 	}

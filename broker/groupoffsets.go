@@ -15,7 +15,7 @@ import (
 func (b *Broker) handleOffsetCommit(r *request, req *kmsg.OffsetCommitRequest) (kmsg.Response, error) {
 	b.internalTopic(groupMetadataTopic) // the group may begin here
 	var resp *kmsg.OffsetCommitResponse
-	topics := b.lookupTopic()
+	topics := r.lookupTopic(kmsg.ACLOperationRead)
 	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
 		resp, eff = g.CommitOffsets(now, req, topics)
 		return eff
@@ -27,7 +27,7 @@ func (b *Broker) handleOffsetCommit(r *request, req *kmsg.OffsetCommitRequest) (
 // offsets only, KIP-447, v8: several groups, v9: member epochs, v10: topic ids).
 func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
-	topics := b.lookupTopic()
+	topics := r.lookupTopic(kmsg.ACLOperationDescribe)
 	if req.Version >= 8 {
 		for i := range req.Groups {
 			resp.Groups = append(resp.Groups, b.fetchOffsets(r, req, &req.Groups[i], topics))
@@ -59,7 +59,7 @@ func (b *Broker) handleOffsetFetch(r *request, req *kmsg.OffsetFetchRequest) (km
 
 // fetchOffsets reads one group's offsets. A group that does not exist has none.
 func (b *Broker) fetchOffsets(r *request, all *kmsg.OffsetFetchRequest, req *kmsg.OffsetFetchRequestGroup, topics group.Lookup) (answer kmsg.OffsetFetchResponseGroup) {
-	if err := r.coordinates(groupMetadataTopic, req.Group); err != nil {
+	if err := r.seesGroup(req.Group); err != nil {
 		return offsetsElsewhere(all.Version, req, err)
 	}
 	found := b.groups.peek(req.Group, func(g *group.Group) {
@@ -87,7 +87,7 @@ func offsetsElsewhere(version int16, req *kmsg.OffsetFetchRequestGroup, err *ker
 		at.Topic = t.Topic
 		for _, index := range t.Partitions {
 			p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
-			p.Partition, p.Offset, p.ErrorCode = index, -1, err.Code
+			p.Partition, p.Offset, p.Metadata, p.ErrorCode = index, -1, new(""), err.Code
 			at.Partitions = append(at.Partitions, p)
 		}
 		answer.Topics = append(answer.Topics, at)
@@ -98,7 +98,7 @@ func offsetsElsewhere(version int16, req *kmsg.OffsetFetchRequestGroup, err *ker
 // handleOffsetDelete serves OffsetDelete v0 (KIP-496).
 func (b *Broker) handleOffsetDelete(r *request, req *kmsg.OffsetDeleteRequest) (kmsg.Response, error) {
 	var resp *kmsg.OffsetDeleteResponse
-	topics := b.lookupTopic()
+	topics := r.lookupTopic(kmsg.ACLOperationRead)
 	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
 		resp, eff = g.DeleteOffsets(now, req, topics)
 		return eff

@@ -227,6 +227,22 @@ func (b *Broker) readGroupConfig(cfg *config.Broker) {
 // lookupTopic resolves topics for the groups' state machines.
 func (b *Broker) lookupTopic() group.Lookup { return lookupIn(b.image.Load()) }
 
+// lookupTopic finds topics for a request: one with which the client may not do
+// what it wants has that for its error.
+func (r *request) lookupTopic(op kmsg.ACLOperation) group.Lookup {
+	find := r.broker.lookupTopic()
+	if !r.guarded() {
+		return find
+	}
+	return func(name string, id [16]byte) group.Topic {
+		t := find(name, id)
+		if t.Name != "" && !r.mayTopic(op, t.Name) {
+			return group.Topic{Name: name, ID: id, Err: kerr.TopicAuthorizationFailed.Code}
+		}
+		return t
+	}
+}
+
 func lookupIn(m *image) group.Lookup {
 	return func(name string, id [16]byte) group.Topic {
 		t := m.topic(name)

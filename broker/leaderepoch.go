@@ -11,6 +11,7 @@ import (
 func (b *Broker) handleOffsetForLeaderEpoch(r *request, req *kmsg.OffsetForLeaderEpochRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
 	m := b.image.Load()
+	replica := r.mayCluster(kmsg.ACLOperationClusterAction)
 	resp.Topics = make([]kmsg.OffsetForLeaderEpochResponseTopic, 0, len(req.Topics))
 	for i := range req.Topics {
 		asked := &req.Topics[i]
@@ -21,6 +22,11 @@ func (b *Broker) handleOffsetForLeaderEpoch(r *request, req *kmsg.OffsetForLeade
 			p := &asked.Partitions[j]
 			entry := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
 			entry.Partition = p.Partition
+			if !replica && !r.mayTopic(kmsg.ACLOperationDescribe, asked.Topic) {
+				entry.LeaderEpoch, entry.EndOffset, entry.ErrorCode = -1, -1, kerr.TopicAuthorizationFailed.Code
+				answer.Partitions = append(answer.Partitions, entry)
+				continue
+			}
 			entry.LeaderEpoch, entry.EndOffset, entry.ErrorCode = endOfEpoch(t.partition(p.Partition), r.node, p)
 			answer.Partitions = append(answer.Partitions, entry)
 		}

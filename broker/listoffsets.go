@@ -64,7 +64,10 @@ func (b *Broker) handleListOffsets(r *request, req *kmsg.ListOffsetsRequest) (km
 			times[name] = 0
 			var found foundOffset
 			code := kerr.InvalidRequest.Code
-			if n == 1 {
+			switch {
+			case !r.mayTopic(kmsg.ACLOperationDescribe, asked.Topic):
+				code = kerr.TopicAuthorizationFailed.Code
+			case n == 1:
 				found, code = b.listOffset(r, req, t.partition(p.Partition), p)
 			}
 			answer.Partitions = append(answer.Partitions, answerOffset(p, found, code))

@@ -22,11 +22,16 @@ func (b *Broker) handleDescribeTransactions(r *request, req *kmsg.DescribeTransa
 		switch {
 		case id == "":
 			state.ErrorCode = kerr.InvalidRequest.Code
+		case !r.mayTransact(kmsg.ACLOperationDescribe, id):
+			state.ErrorCode = kerr.TransactionalIDAuthorizationFailed.Code
 		case r.coordinates(transactionStateTopic, id) != nil:
 			state.ErrorCode = kerr.NotCoordinator.Code
 		case !b.transactions.with(id, false, func(x *transaction, _ int64) { state = x.m.Describe() }):
 			state.ErrorCode = kerr.TransactionalIDNotFound.Code
 		}
+		state.Topics = slices.DeleteFunc(state.Topics, func(t kmsg.DescribeTransactionsResponseTransactionStateTopic) bool {
+			return !r.mayTopic(kmsg.ACLOperationDescribe, t.Topic)
+		})
 		resp.TransactionStates = append(resp.TransactionStates, state)
 	}
 	return resp, nil
@@ -64,7 +69,7 @@ func (b *Broker) handleListTransactions(r *request, req *kmsg.ListTransactionsRe
 	}
 	now := b.nowMs()
 	for _, x := range b.transactions.all() {
-		if r.coordinates(transactionStateTopic, x.id) != nil {
+		if r.coordinates(transactionStateTopic, x.id) != nil || !r.mayTransact(kmsg.ACLOperationDescribe, x.id) {
 			continue
 		}
 		x.mu.Lock()

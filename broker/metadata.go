@@ -37,17 +37,21 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 	resp.ClusterID = &b.clusterID
 	resp.ControllerID = m.controllerID(r.node)
 	if req.IncludeClusterAuthorizedOperations {
-		resp.AuthorizedOperations = clusterOperations
+		resp.AuthorizedOperations = r.clusterOperations()
 	}
-	operations := notAsked
-	if req.IncludeTopicAuthorizedOperations {
-		operations = topicOperations
+	operations := func(name string) int32 {
+		if !req.IncludeTopicAuthorizedOperations {
+			return notAsked
+		}
+		return r.authorizedOperations(kmsg.ACLResourceTypeTopic, name)
 	}
 
 	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
 		resp.Topics = make([]kmsg.MetadataResponseTopic, 0, m.topics.Len())
-		m.topics.Scan(func(_ string, t *topic) bool {
-			resp.Topics = append(resp.Topics, describeTopic(t, operations))
+		m.topics.Scan(func(name string, t *topic) bool {
+			if r.mayTopic(kmsg.ACLOperationDescribe, name) {
+				resp.Topics = append(resp.Topics, describeTopic(t, operations(name)))
+			}
 			return true
 		})
 		return resp, nil
@@ -66,7 +70,11 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 				resp.Topics = append(resp.Topics, failedTopic(nil, asked.TopicID, kerr.UnknownTopicID.Code))
 			} else if !seen[t.name] {
 				seen[t.name] = true
-				resp.Topics = append(resp.Topics, describeTopic(t, operations))
+				if !r.mayTopic(kmsg.ACLOperationDescribe, t.name) {
+					resp.Topics = append(resp.Topics, deniedTopic(nil, t.id))
+					continue
+				}
+				resp.Topics = append(resp.Topics, describeTopic(t, operations(t.name)))
 			}
 			continue
 		}
@@ -75,6 +83,11 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 		}
 		seen[*asked.Topic] = true
 		t := m.topic(*asked.Topic)
+		// What a client may not see must not tell whether it is there.
+		if !r.mayTopic(kmsg.ACLOperationDescribe, *asked.Topic) || t == nil && mayCreate && !r.mayCreate(*asked.Topic) {
+			resp.Topics = append(resp.Topics, deniedTopic(asked.Topic, [16]byte{}))
+			continue
+		}
 		if t == nil {
 			var code int16
 			if t, code = b.autoCreate(r, *asked.Topic, mayCreate); t == nil {
@@ -82,9 +95,16 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 				continue
 			}
 		}
-		resp.Topics = append(resp.Topics, describeTopic(t, operations))
+		resp.Topics = append(resp.Topics, describeTopic(t, operations(t.name)))
 	}
 	return resp, nil
+}
+
+// deniedTopic is the entry of a topic that the client may not see, or not make.
+func deniedTopic(name *string, id [16]byte) kmsg.MetadataResponseTopic {
+	t := failedTopic(name, id, kerr.TopicAuthorizationFailed.Code)
+	t.IsInternal = false
+	return t
 }
 
 // refuseMetadata answers requests that make no sense as

@@ -22,6 +22,7 @@ type options struct {
 	protocol   string // of the port; empty: by users
 	extraPorts []extraPort
 	users      []user
+	acls       []string
 
 	transcript int // how many requests to remember
 	topics     []topicSpec

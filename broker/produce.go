@@ -39,6 +39,7 @@ var (
 	refusedInternalTopic    = refusal(kerr.InvalidTopicException)
 	refusedAcks             = refusal(kerr.InvalidRequiredAcks)
 	refusedTxnID            = refusal(kerr.TransactionalIDAuthorizationFailed)
+	refusedTopic            = refusal(kerr.TopicAuthorizationFailed)
 	refusedNotAdded         = &record.Rejection{Code: kerr.InvalidTxnState.Code, Reason: notAdded, Message: notAdded, BeforeAppend: true}
 	refusedTooLarge         = refusal(kerr.RecordListTooLarge)
 	refusedReplicas         = &record.Rejection{Code: kerr.NotEnoughReplicas.Code, Reason: kerr.NotEnoughReplicas.Message}
@@ -51,7 +52,7 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 	resp.Version = req.Version
 	m := b.image.Load()
 	now := b.nowMs()
-	all := refuseProduce(req)
+	all := refuseProduce(r, req)
 	var failed error
 	var wait uncommitted
 	topics := onceEach(req.Topics)
@@ -69,11 +70,15 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 		} else {
 			t = m.topic(asked.Topic)
 		}
+		denied := all
+		if name := topicName(t, asked.Topic); denied == nil && name != "" && !r.mayTopic(kmsg.ACLOperationWrite, name) {
+			denied = refusedTopic
+		}
 		for j := range asked.Partitions {
 			p := &answer.Partitions[j]
 			p.Default()
 			p.Partition = asked.Partitions[j].Partition
-			rej := all
+			rej := denied
 			if rej == nil {
 				var end int64
 				end, rej = b.produce(r, req, t, asked.Partitions[j].Records, now, p)
@@ -105,9 +110,10 @@ func (b *Broker) handleProduce(r *request, req *kmsg.ProduceRequest) (kmsg.Respo
 }
 
 // refuseProduce finds what is wrong with a request as a whole: records of a
-// transaction without a transactional id are none of the client's business.
-func refuseProduce(req *kmsg.ProduceRequest) *record.Rejection {
-	if req.Version < 3 || req.TransactionID != nil {
+// transaction without a transactional id are none of the client's business, nor
+// are those of an id that it may not use.
+func refuseProduce(r *request, req *kmsg.ProduceRequest) *record.Rejection {
+	if req.Version < 3 || req.TransactionID != nil && r.mayTransact(kmsg.ACLOperationWrite, *req.TransactionID) {
 		return nil
 	}
 	for i := range req.Topics {

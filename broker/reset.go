@@ -69,6 +69,7 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.quotas.reset()
 	b.features.Store(newestFeatures())
 	b.scram.reset(b.passwords, b.random)
+	b.rules.Store(b.firstRules)
 	b.loggers.reset()
 	b.telemetry.reset()
 	b.controller.written()

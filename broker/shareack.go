@@ -70,8 +70,8 @@ func badAcks(acks []share.Ack, version int16, renews bool) bool {
 // acknowledge takes a member's acknowledgements and returns them with what
 // became of each. Partitions without any are only among them if others have
 // some, as in Kafka.
-func (b *Broker) acknowledge(n *node, id, member string, version int16, renews bool, all []shareAcks) []shareAcks {
-	some := false
+func (b *Broker) acknowledge(r *request, id, member string, version int16, renews bool, all []shareAcks) []shareAcks {
+	some, n := false, r.node
 	var set *shareSettings
 	m := b.image.Load()
 	for i := range all {
@@ -80,6 +80,9 @@ func (b *Broker) acknowledge(n *node, id, member string, version int16, renews b
 		switch {
 		case t == nil:
 			a.err = &apiError{code: kerr.UnknownTopicID.Code}
+			continue
+		case !r.mayTopic(kmsg.ACLOperationRead, t.name):
+			a.err = &apiError{code: kerr.TopicAuthorizationFailed.Code}
 			continue
 		case badAcks(a.acks, version, renews):
 			a.err = &apiError{code: kerr.InvalidRequest.Code}
@@ -152,7 +155,7 @@ func (b *Broker) handleShareAcknowledge(r *request, req *kmsg.ShareAcknowledgeRe
 			all = append(all, shareAcks{at: sharePlace{req.Topics[i].TopicID, p.Partition}, acks: acksOf(p.AcknowledgementBatches)})
 		}
 	}
-	all = b.acknowledge(r.node, id, member, req.Version, req.IsRenewAck, all)
+	all = b.acknowledge(r, id, member, req.Version, req.IsRenewAck, all)
 	if req.ShareSessionEpoch == finalShareEpoch {
 		b.endShareSession(r.node, session)
 	}

@@ -79,7 +79,7 @@ func (b *Broker) handleShareFetch(r *request, req *kmsg.ShareFetchRequest) (kmsg
 		return f.refused(err), nil
 	}
 	f.set = b.shareSettings(f.id)
-	acks = b.acknowledge(r.node, f.id, f.member, req.Version, renews, acks)
+	acks = b.acknowledge(r, f.id, f.member, req.Version, renews, acks)
 	if req.ShareSessionEpoch != finalShareEpoch && !renews {
 		f.begin(session)
 		if err := f.collect(); err != nil {
@@ -179,6 +179,8 @@ func (f *shareFetch) begin(session *shareSession) {
 		switch {
 		case t == nil:
 			r.err = &apiError{code: kerr.UnknownTopicID.Code}
+		case !f.r.mayTopic(kmsg.ACLOperationRead, t.name):
+			r.on, r.err = nil, &apiError{code: kerr.TopicAuthorizationFailed.Code}
 		case r.on == nil:
 			r.err = &apiError{code: kerr.UnknownTopicOrPartition.Code}
 		}

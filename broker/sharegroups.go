@@ -52,7 +52,7 @@ func (b *Broker) handleShareGroupDescribe(r *request, req *kmsg.ShareGroupDescri
 	topics := b.lookupTopic()
 	for _, id := range req.GroupIDs {
 		var d kmsg.ShareGroupDescribeResponseGroup
-		if err := r.coordinates(groupMetadataTopic, id); err != nil {
+		if err := r.seesGroup(id); err != nil {
 			d = kmsg.NewShareGroupDescribeResponseGroup()
 			d.GroupID, d.ErrorCode, d.AuthorizedOperations = id, err.Code, notAsked
 			resp.Groups = append(resp.Groups, d)
@@ -64,13 +64,13 @@ func (b *Broker) handleShareGroupDescribe(r *request, req *kmsg.ShareGroupDescri
 		if !b.sharesServed() {
 			d = kmsg.NewShareGroupDescribeResponseGroup()
 			d.GroupID, d.ErrorCode = id, kerr.UnsupportedVersion.Code
-		} else if err := r.coordinates(groupMetadataTopic, id); err != nil {
+		} else if err := r.seesGroup(id); err != nil {
 			d = kmsg.NewShareGroupDescribeResponseGroup()
 			d.GroupID, d.ErrorCode = id, err.Code
 		}
 		d.AuthorizedOperations = notAsked
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
-			d.AuthorizedOperations = groupOperations
+			d.AuthorizedOperations = r.authorizedOperations(kmsg.ACLResourceTypeGroup, id)
 		}
 		resp.Groups = append(resp.Groups, d)
 	}
@@ -88,8 +88,8 @@ func (b *Broker) handleDescribeShareGroupOffsets(r *request, req *kmsg.DescribeS
 		switch {
 		case !b.sharesServed():
 			out.ErrorCode = kerr.UnsupportedVersion.Code
-		case r.coordinates(groupMetadataTopic, asked.GroupID) != nil:
-			out.ErrorCode = kerr.NotCoordinator.Code
+		case r.seesGroup(asked.GroupID) != nil:
+			out.ErrorCode = r.seesGroup(asked.GroupID).Code
 		case asked.Topics == nil:
 			out.Topics = b.allShareOffsets(asked.GroupID)
 		default:
@@ -155,7 +155,7 @@ func (b *Broker) shareOffsets(id string, t *topic, partitions []int32) kmsg.Desc
 }
 
 // handleAlterShareGroupOffsets serves AlterShareGroupOffsets v0.
-func (b *Broker) handleAlterShareGroupOffsets(_ *request, req *kmsg.AlterShareGroupOffsetsRequest) (kmsg.Response, error) {
+func (b *Broker) handleAlterShareGroupOffsets(r *request, req *kmsg.AlterShareGroupOffsetsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.AlterShareGroupOffsetsResponse)
 	switch {
 	case !b.sharesServed():
@@ -167,7 +167,7 @@ func (b *Broker) handleAlterShareGroupOffsets(_ *request, req *kmsg.AlterShareGr
 	}
 	b.internalTopic(groupMetadataTopic) // the group may begin here
 	b.internalTopic(shareStateTopic)
-	topics := b.lookupTopic()
+	topics := r.lookupTopic(kmsg.ACLOperationRead)
 	b.groups.with(req.GroupID, func(g *group.Group, now time.Time) (eff group.Effects) {
 		resp, eff = g.AlterShareOffsets(now, req, topics, groupShareStates{&b.shares, req.GroupID})
 		return eff
@@ -176,7 +176,7 @@ func (b *Broker) handleAlterShareGroupOffsets(_ *request, req *kmsg.AlterShareGr
 }
 
 // handleDeleteShareGroupOffsets serves DeleteShareGroupOffsets v0.
-func (b *Broker) handleDeleteShareGroupOffsets(_ *request, req *kmsg.DeleteShareGroupOffsetsRequest) (kmsg.Response, error) {
+func (b *Broker) handleDeleteShareGroupOffsets(r *request, req *kmsg.DeleteShareGroupOffsetsRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.DeleteShareGroupOffsetsResponse)
 	switch {
 	case !b.sharesServed():
@@ -186,7 +186,7 @@ func (b *Broker) handleDeleteShareGroupOffsets(_ *request, req *kmsg.DeleteShare
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(fail(kerr.InvalidGroupID, "The group id is invalid."))
 		return resp, nil
 	}
-	topics := b.lookupTopic()
+	topics := r.lookupTopic(kmsg.ACLOperationRead)
 	b.groups.with(req.GroupID, func(g *group.Group, now time.Time) (eff group.Effects) {
 		resp, eff = g.DeleteShareOffsets(now, req, topics, groupShareStates{&b.shares, req.GroupID})
 		return eff

@@ -92,7 +92,7 @@ func (s *transactions) restore(from *txnSnapshot) {
 	for _, req := range from.offsets {
 		if epoch, open := epochs[req.ProducerID]; open {
 			s.b.internalTopic(groupMetadataTopic)
-			s.b.pendOffsets(req, txn.Producer{ID: req.ProducerID, Epoch: epoch})
+			s.b.pendOffsets(req, txn.Producer{ID: req.ProducerID, Epoch: epoch}, s.b.lookupTopic())
 		}
 	}
 }

@@ -105,13 +105,13 @@ func (b *Broker) handleStreamsGroupDescribe(r *request, req *kmsg.StreamsGroupDe
 	for _, id := range req.Groups {
 		d := kmsg.NewStreamsGroupDescribeResponseGroup()
 		d.Group, d.ErrorCode = id, kerr.UnsupportedVersion.Code
-		if err := r.coordinates(groupMetadataTopic, id); err != nil {
+		if err := r.seesGroup(id); err != nil {
 			d.ErrorCode = err.Code
 		} else if serves && !b.groups.peek(id, func(g *group.Group) { d = g.DescribeStreams(id, req.IncludeTopologyDescription) }) {
 			d = group.NewGroup(id, b.groups.config()).DescribeStreams(id, req.IncludeTopologyDescription)
 		}
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
-			d.AuthorizedOperations = groupOperations
+			d.AuthorizedOperations = r.authorizedOperations(kmsg.ACLResourceTypeGroup, id)
 		}
 		resp.Groups = append(resp.Groups, d)
 	}

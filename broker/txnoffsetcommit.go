@@ -17,17 +17,17 @@ import (
 // topic ids).
 func (b *Broker) handleTxnOffsetCommit(r *request, req *kmsg.TxnOffsetCommitRequest) (kmsg.Response, error) {
 	by := txn.Producer{ID: req.ProducerID, Epoch: req.ProducerEpoch}
+	topics := r.lookupTopic(kmsg.ACLOperationRead)
 	var resp *kmsg.TxnOffsetCommitResponse
-	err := b.commitInTransaction(req, by, func() { resp = b.pendOffsets(req, by) })
+	err := b.commitInTransaction(req, by, func() { resp = b.pendOffsets(req, by, topics) })
 	if err != nil {
-		resp = group.TxnCommitAnswer(req, b.lookupTopic(), func(group.Topic, *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error { return err })
+		resp = group.TxnCommitAnswer(req, topics, func(group.Topic, *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error { return err })
 	}
 	return resp, nil
 }
 
 // pendOffsets notes offsets for when the producer's transaction ends.
-func (b *Broker) pendOffsets(req *kmsg.TxnOffsetCommitRequest, by txn.Producer) (resp *kmsg.TxnOffsetCommitResponse) {
-	topics := b.lookupTopic()
+func (b *Broker) pendOffsets(req *kmsg.TxnOffsetCommitRequest, by txn.Producer, topics group.Lookup) (resp *kmsg.TxnOffsetCommitResponse) {
 	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
 		b.groups.pend(req.Group, req.ProducerID)
 		resp, eff = g.CommitInTransaction(now, req, topics, func(records []group.Record) *kerr.Error {

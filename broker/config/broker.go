@@ -247,7 +247,7 @@ func (b *Broker) Duration(name string) time.Duration {
 func (b *Broker) Ignored() []string {
 	var names []string
 	for name := range b.layers[static].values {
-		if d := brokerByName[name]; d == nil || d.Doc == "" {
+		if d := brokerByName[name]; (d == nil || d.Doc == "") && !slices.Contains(ofAuthorizer, name) {
 			names = append(names, name)
 		}
 	}

@@ -53,6 +53,7 @@ var brokerDocs = map[string]string{
 	"connections.max.reauth.ms":                 "How long a session may last before its client must authenticate again (KIP-368); 0: for ever.",
 	"sasl.enabled.mechanisms":                   "How clients may authenticate: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER (unsecured tokens).",
 	"sasl.server.max.receive.size":              "The largest message that a client may send before it has authenticated.",
+	"authorizer.class.name":                     "org.apache.kafka.metadata.authorizer.StandardAuthorizer lets users do what ACLs allow. Not set: everybody may do everything, unless super.users or ACLs are given.",
 	"auto.leader.rebalance.enable":              "Whether partitions go back to their preferred leaders after a while.",
 	"auto.create.topics.enable":                 "Whether asking for the metadata of a topic that does not exist creates it.",
 	"broker.id":                                 "The older name of node.id.",
@@ -236,6 +237,10 @@ var retired = []string{
 	"offsets.commit.required.acks", "port", "reserved.broker.max.id",
 }
 
+// ofAuthorizer are configs that belong to Kafka's authorizer: they have an effect,
+// and DescribeConfigs does not know them.
+var ofAuthorizer = []string{"super.users", "allow.everyone.if.no.acl.found"}
+
 // isRetired says whether Kafka once had the config, or takes it for a plugin
 // or a listener of its own: then it is accepted and without effect.
 func isRetired(name string) bool {
@@ -244,5 +249,5 @@ func isRetired(name string) bool {
 			return true
 		}
 	}
-	return slices.Contains(retired, name)
+	return slices.Contains(retired, name) || slices.Contains(ofAuthorizer, name)
 }

@@ -102,3 +102,41 @@ func decode(req kmsg.Request, body []byte) (resp kmsg.Response, extra int, err e
 	}
 	return resp, len(body) - len(resp.AppendTo(nil)), nil
 }
+
+// dial opens a connection. Where users log in, it is that of the user named: the
+// super user's for "", and nobody's for a name that is no user's.
+func (t *target) dial(user string) (*conn, error) {
+	c, err := dial(t.addr)
+	if err != nil || !t.secure {
+		return c, err
+	}
+	switch user {
+	case "":
+		user = "admin"
+	case "alice", "bob":
+	default:
+		return c, nil
+	}
+	handshake := kmsg.NewPtrSASLHandshakeRequest()
+	handshake.Version, handshake.Mechanism = 1, "PLAIN"
+	login := kmsg.NewPtrSASLAuthenticateRequest()
+	login.Version, login.SASLAuthBytes = 2, []byte("\x00"+user+"\x00"+user+"-secret")
+	for _, req := range []kmsg.Request{handshake, login} {
+		id, err := c.send(req)
+		if err != nil {
+			return nil, err
+		}
+		body, err := c.read(id, patience)
+		if err != nil {
+			return nil, err
+		}
+		resp, _, err := decode(req, body)
+		if err != nil {
+			return nil, err
+		}
+		if a, ok := resp.(*kmsg.SASLAuthenticateResponse); ok && a.ErrorCode != 0 {
+			return nil, fmt.Errorf("%s is not let in: error %d", user, a.ErrorCode)
+		}
+	}
+	return c, nil
+}

@@ -77,7 +77,7 @@ func startMinibroker(t *testing.T) *target {
 
 func connected(t *testing.T, name, addr string) *target {
 	t.Helper()
-	tg, err := connect(name, addr)
+	tg, err := connect(name, addr, false)
 	if err != nil {
 		t.Fatalf("%s at %s: %v", name, addr, err)
 	}
@@ -93,14 +93,16 @@ func live(t *testing.T) *target {
 	case "":
 		t.Skip("set MINIBROKER_DIFF_KAFKA=1 to compare with a running Apache Kafka; its recorded answers are compared with in any case")
 	case "1":
-		addr = startKafka(t)
+		addr, _ = startKafka(t)
 	}
 	tg := connected(t, apache, addr)
 	tg.settles, tg.silence = patience, 2*time.Second
 	return tg
 }
 
-func startKafka(t *testing.T) string {
+// startKafka starts an Apache Kafka for the test; it returns the address and the
+// directory with what the script made.
+func startKafka(t *testing.T, flags ...string) (addr, dir string) {
 	t.Helper()
 	script, err := filepath.Abs("../../../shared/apache-kafka/start-kafka")
 	if err != nil {
@@ -109,7 +111,9 @@ func startKafka(t *testing.T) string {
 	if _, err := os.Stat(script); err != nil {
 		t.Fatalf("MINIBROKER_DIFF_KAFKA=1 needs %s: %v", script, err)
 	}
-	out, err := exec.Command(script, "--background", "--port", "0", "--pidfile", filepath.Join(t.TempDir(), "pid")).CombinedOutput()
+	dir = t.TempDir()
+	flags = append([]string{"--background", "--port", "0", "--pidfile", filepath.Join(dir, "pid"), "--dir", filepath.Join(dir, "kafka")}, flags...)
+	out, err := exec.Command(script, flags...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -123,12 +127,14 @@ func startKafka(t *testing.T) string {
 			t.Errorf("stop-kafka: %v\n%s", err, out)
 		}
 	})
-	return string(ready[1])
+	return string(ready[1]), filepath.Join(dir, "kafka")
 }
 
-func recorded(t *testing.T) *target {
+func recorded(t *testing.T) *target { return recordedIn(t, apacheRecording) }
+
+func recordedIn(t *testing.T, file string) *target {
 	t.Helper()
-	r, err := readRecording(apacheRecording)
+	r, err := readRecording(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,13 +145,17 @@ func recorded(t *testing.T) *target {
 // ref answered is added to rec, if there is one.
 func play(t *testing.T, p *pair, rec *recording) []difference {
 	t.Helper()
+	return playAll(t, p, rec, scripts())
+}
+
+func playAll(t *testing.T, p *pair, rec *recording, all []script) []difference {
+	t.Helper()
 	type job struct {
 		sc      *script
 		version int16
 		found   []difference
 	}
 	var jobs []*job
-	all := scripts()
 	for i := range all {
 		sc := &all[i]
 		if p.excludes(sc.not) || !strings.Contains(sc.name, *only) {
@@ -294,7 +304,7 @@ func linesOnlyIn(a, b string) (only []string) {
 
 func TestStepsOfAScriptHaveNamesOfTheirOwn(t *testing.T) {
 	scriptNames := make(map[string]bool)
-	all := scripts()
+	all := slices.Concat(scripts(), secureScripts)
 	for i := range all {
 		sc := &all[i]
 		if scriptNames[sc.name] {
@@ -316,7 +326,7 @@ func TestEachMeantDifferenceIsInTheDocs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range apacheTable {
+	for _, m := range slices.Concat(apacheTable, secureTable) {
 		if !strings.Contains(string(doc), "\n| "+m.why+" |") {
 			t.Errorf("docs/differences.md has no row %q", m.why)
 		}

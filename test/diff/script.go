@@ -257,7 +257,7 @@ func (x *actor) conn(name string) (*conn, error) {
 	if c, ok := x.conns[name]; ok {
 		return c, nil
 	}
-	c, err := dial(x.target.addr)
+	c, err := x.target.dial(name)
 	if err == nil {
 		x.conns[name] = c
 	}

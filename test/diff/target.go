@@ -44,12 +44,14 @@ type target struct {
 	nodeID  int32
 	cluster string
 	serves  map[int16][2]int16
+	// secure: a connection logs in as the user whose name its step's on has.
+	secure bool
 }
 
 // connect asks a server who it is and waits until its coordinators work.
-func connect(name, addr string) (*target, error) {
-	t := &target{name: name, addr: addr, settles: 200 * time.Millisecond, silence: 400 * time.Millisecond, serves: make(map[int16][2]int16)}
-	c, err := dial(addr)
+func connect(name, addr string, secure bool) (*target, error) {
+	t := &target{name: name, addr: addr, secure: secure, settles: 200 * time.Millisecond, silence: 400 * time.Millisecond, serves: make(map[int16][2]int16)}
+	c, err := t.dial("")
 	if err != nil {
 		return nil, err
 	}

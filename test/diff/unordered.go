@@ -40,5 +40,6 @@ var unordered = map[string]string{
 	"Metadata.Topics.Partitions":                                      "Apache Kafka's order is that of a hash table",
 	"Metadata.Topics":                                                 "Apache Kafka gives those that exist first, in a hash table's order",
 	"DeleteGroups.Groups":                                             "Apache Kafka's order is that of a hash table",
+	"DescribeACLs.Resources":                                          "Apache Kafka's order is that of a hash table",
 	"DeleteTopics.Topics":                                             "Apache Kafka shuffles them, so that nobody relies on an order",
 }

@@ -282,6 +282,9 @@ func (v *view) value(path, name string, f reflect.Value) string {
 		if name == "Dir" && f.String() != "" {
 			return v.id(path, f.String())
 		}
+		if strings.HasPrefix(f.String(), "Request Request(") { // with ports and Java's addresses
+			return `"Request is not authorized."`
+		}
 		return strconv.Quote(v.text(path, f.String()))
 	case reflect.Uint16: // only ports are
 		return "some port"
