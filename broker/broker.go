@@ -5,6 +5,7 @@ package broker
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,6 +49,8 @@ type Broker struct {
 	quotas        quotas
 	passwords     map[string]string          // of the users given at the start, by name
 	rules         atomic.Pointer[auth.Rules] // who may do what; nil: everybody everything. Its writers hold controller.mu
+	authority     *authority                 // makes certificates; nil without TLS
+	tls           *tls.Config                // of ports that speak it; nil: none does
 	firstRules    *auth.Rules                // as they were at the start
 	scram         scramUsers
 	telemetry     telemetry
@@ -138,7 +141,7 @@ func New(opts ...Option) (*Broker, error) {
 	b.config.Store(cfg)
 	b.image.Store(newImage(nodes))
 	b.init()
-	if err := errors.Join(b.addUsers(o.users), b.authorize(&o)); err != nil {
+	if err := errors.Join(b.addUsers(o.users), b.authorize(&o), b.secure(&o)); err != nil {
 		return nil, err
 	}
 	for _, t := range o.topics {

@@ -23,6 +23,7 @@ type conn struct {
 	broker *Broker
 	node   *node
 	nc     net.Conn
+	wire   net.Conn // what requests and answers go through: nc, or TLS on it
 	peer   peer
 	// closing ends what waits for the client: its broker stops.
 	closing <-chan struct{}
@@ -103,6 +104,7 @@ func (b *Broker) connect(n *node, p *port, nc net.Conn, l net.Listener) bool {
 		broker: b,
 		node:   n,
 		nc:     nc,
+		wire:   nc,
 		peer:   newPeer(n, p, nc, l),
 		in:     protocol.NewFrameReader(lazily(nc)),
 		out:    answerWriter{w: nc},
@@ -147,13 +149,16 @@ func (c *conn) serve() {
 	defer b.changes.happened()
 	defer b.conns.remove(c)
 	defer b.connectionEnded(c)
-	defer c.nc.Close()
+	defer func() { _ = c.wire.Close() }()
 	defer func() {
 		// A request must never take the other connections down with it.
 		if r := recover(); r != nil {
 			b.loggers.apis.Error("a request made the broker panic; its connection is closed", "client", c.String(), "panic", r, "stack", string(debug.Stack()))
 		}
 	}()
+	if c.peer.port.protocol.tls() && !c.peer.port.inner && !c.shakeHands() {
+		return
+	}
 	for {
 		frame, err := c.in.Next(c.maxFrame())
 		if err == nil {

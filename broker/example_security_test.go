@@ -2,9 +2,12 @@ package broker_test
 
 import (
 	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
@@ -66,4 +69,45 @@ func ExampleWithExtraPort() {
 	// Output:
 	// true
 	// true
+}
+
+// Anna may write to orders, and to nothing else.
+func ExampleWithACL() {
+	b := start(broker.WithUser("anna", "secret"), broker.WithACL("anna write topic:orders"), broker.WithTopic("orders", 1, nil), broker.WithTopic("prices", 1, nil))
+	defer b.Close()
+	anna := kgo.SASL(plain.Auth{User: "anna", Pass: "secret"}.AsMechanism())
+	client := connect(b, anna)
+	defer client.Close()
+	for _, topic := range []string{"orders", "prices"} {
+		err := client.ProduceSync(context.Background(), &kgo.Record{Topic: topic, Value: []byte("v")}).FirstErr()
+		fmt.Println(topic, errors.Is(err, kerr.TopicAuthorizationFailed))
+	}
+	// Output:
+	// orders false
+	// prices true
+}
+
+func ExampleWithTLS() {
+	b, err := broker.New(broker.WithPort(0), broker.WithTLS())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer b.Close()
+	fmt.Println(pings(b.Addr(), kgo.DialTLSConfig(b.TLSConfig())))
+	// Output: true
+}
+
+// Clients show certificates of an authority of your own.
+func ExampleWithClientCA() {
+	pool := x509.NewCertPool() // AppendCertsFromPEM fills it
+	b, err := broker.New(broker.WithPort(0), broker.WithTLS(), broker.WithClientCA(pool), broker.WithConfig("ssl.client.auth", "required"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer b.Close()
+	stranger, _ := b.ClientTLSConfig("stranger") // of the broker's authority, which is not asked now
+	fmt.Println(pings(b.Addr(), kgo.DialTLSConfig(stranger), kgo.RequestRetries(0)))
+	// Output: false
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"time"
@@ -19,10 +20,12 @@ type options struct {
 	brokers   int
 	racks     []string
 
-	protocol   string // of the port; empty: by users
+	protocol   string // of the port; empty: by users and TLS
 	extraPorts []extraPort
 	users      []user
 	acls       []string
+	tls        *tlsOptions    // nil: not asked for
+	clients    *x509.CertPool // whose certificates clients show; nil: the broker's own authority's
 
 	transcript int // how many requests to remember
 	topics     []topicSpec

@@ -87,9 +87,16 @@ func (o *options) plan() (protocols []securityProtocol, numbers []int, err error
 }
 
 // defaultProtocol is what the first port speaks if nobody says: who sets up
-// users wants them asked for.
+// users or TLS wants them asked for.
 func (o *options) defaultProtocol() securityProtocol {
-	if len(o.users) > 0 && len(o.extraPorts) == 0 {
+	switch {
+	case len(o.extraPorts) > 0:
+		return plaintextPort
+	case o.tls != nil && len(o.users) > 0:
+		return saslSSLPort
+	case o.tls != nil:
+		return sslPort
+	case len(o.users) > 0:
 		return saslPlaintextPort
 	}
 	return plaintextPort

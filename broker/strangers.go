@@ -55,17 +55,17 @@ func (c *conn) answerHTTP() {
 func (c *conn) answerTLS() {
 	limit := c.broker.clock.AfterFunc(strangerTime, func() { _ = c.nc.Close() })
 	defer limit.Stop()
-	c.broker.loggers.socket.Warn("a TLS handshake came in on a plaintext port: set security.protocol=PLAINTEXT in the client", "client", c.nc.RemoteAddr().String())
-	c.farewell([]byte("This Kafka port speaks plaintext: set security.protocol=PLAINTEXT\r\n"))
+	c.broker.loggers.socket.Warn("a TLS handshake came in on a plaintext port: set security.protocol="+c.peer.port.protocol.String()+" in the client", "client", c.nc.RemoteAddr().String())
+	c.farewell([]byte("This Kafka port speaks plaintext: set security.protocol=" + c.peer.port.protocol.String() + "\r\n"))
 }
 
 // farewell sends p and reads on until the stranger is done: closing with bytes
 // unread would reset the connection, and the reset can overtake p.
 func (c *conn) farewell(p []byte) {
-	if _, err := c.nc.Write(p); err != nil {
+	if _, err := c.wire.Write(p); err != nil {
 		return
 	}
-	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+	if half, ok := c.wire.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		_, _ = io.CopyN(io.Discard, c.nc, strangerBytes)
 	}
 }
