@@ -48,15 +48,15 @@ func testTransactionsTool(t *testing.T, bootstrap string) {
 		{args: "list --duration-filter 3600000", want: []string{`{T}-hanging +1 +{H} +Empty`}, never: `{T}-open +.*`},
 		{args: "describe --transactional-id {T}-open", want: []string{
 			`CoordinatorId +TransactionalId +ProducerId +ProducerEpoch +TransactionState +TransactionTimeoutMs +CurrentTransactionStartTimeMs +TransactionDurationMs +TopicPartitions`,
-			`1 +{T}-open +\d+ +0 +Ongoing +600000 +1\d{12} +\d+ +{T}-0`}},
+			`1 +{T}-open +\d+ +\d+ +Ongoing +600000 +1\d{12} +\d+ +{T}-0`}},
 		{args: "describe --transactional-id {T}-nope", want: []string{`Failed to describe transaction state of transactional-id .{T}-nope.: .* because the ID could not be found.*`}},
 		{args: "describe-producers --topic {T} --partition 1 --broker-id 1", want: []string{
-			`ProducerId +ProducerEpoch +LatestCoordinatorEpoch +LastSequence +LastTimestamp +CurrentTransactionStartOffset`, `{H} +0 +-1 +0 +1\d{12} +0`}},
+			`ProducerId +ProducerEpoch +LatestCoordinatorEpoch +LastSequence +LastTimestamp +CurrentTransactionStartOffset`, `{H} +\d+ +-1 +0 +1\d{12} +0`}},
 		{args: "find-hanging --broker-id 1 --max-transaction-timeout 120", want: []string{
-			`Topic +Partition +ProducerId +ProducerEpoch +CoordinatorEpoch +StartOffset +LastTimestamp +Duration\(min\)`, `{T} +1 +{H} +0 +-1 +0 +1\d{12} +18\d`}, never: `{T} +0 +.*`},
+			`Topic +Partition +ProducerId +ProducerEpoch +CoordinatorEpoch +StartOffset +LastTimestamp +Duration\(min\)`, `{T} +1 +{H} +\d+ +-1 +0 +1\d{12} +18\d`}, never: `{T} +0 +.*`},
 		{args: "abort --topic {T} --partition 1 --start-offset 7", want: []string{`Could not find any open transactions starting at offset 7 on partition {T}-1`}},
 		{args: "abort --topic {T} --partition 1 --start-offset 0"},
-		{args: "describe-producers --topic {T} --partition 1", want: []string{`{H} +0 +\d+ +0 +1\d{12} +None`}},
+		{args: "describe-producers --topic {T} --partition 1", want: []string{`{H} +\d+ +\d+ +0 +1\d{12} +None`}},
 		{args: "find-hanging --topic {T}", never: `{T} +1 +.*`},
 		{args: "forceTerminateTransaction --transactionalId {T}-open"},
 		{args: "list --transactional-id-pattern {T}-open", want: []string{`{T}-open +1 +\d+ +Empty`}},
