@@ -1,8 +1,8 @@
 package ui
 
 // This file owns what happened lately: the steps of groups, and clients that
-// came. It is kept from the start, so a page shows what was before it was
-// opened.
+// came. It is kept from the first page on, so that a page shows what was before
+// it was opened.
 
 import (
 	"cmp"
