@@ -96,7 +96,7 @@ func TestTheGuardCatchesABrokerThatTakesTwiceTheTime(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	file := filepath.Join(t.TempDir(), "ratios.json")
-	o := options{servers: "minibroker,limit,kfake", rounds: 2, only: "^(Heartbeat|FindCoordinator)", record: file}
+	o := options{servers: "minibroker,limit,kfake", rounds: 1, only: "^(Heartbeat|FindCoordinator)", record: file}
 	if err := run(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}

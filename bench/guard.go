@@ -23,7 +23,7 @@ import (
 // is; docs/performance.md says how that was found.
 const (
 	steady   = 1.3
-	restless = 1.7
+	restless = 1.5
 )
 
 const (

@@ -30,6 +30,9 @@ func memoryWorks() []work {
 	}
 }
 
+// started is how long a server may take until it is idle after its start.
+const started = 2 * time.Second
+
 // execToAnswer starts a server and asks it once.
 func execToAnswer(b *bench, s *server) ([]float64, error) {
 	from := now()
@@ -54,7 +57,7 @@ func idleMemory(b *bench, s *server) ([]float64, error) {
 	if err := s.start(b.ctx); err != nil {
 		return nil, err
 	}
-	time.Sleep(time.Second) // what it does at the start is not idleness
+	time.Sleep(started)
 	pss, err := s.memory()
 	return []float64{float64(pss) / (1 << 20)}, err
 }
@@ -74,6 +77,7 @@ func storedWork(batchSize, recordSize, full, quick int) func(*bench, *server) ([
 			return nil, err
 		}
 		defer c.close()
+		time.Sleep(started)
 		raw := batch(batchSize, recordSize, record.None)
 		size := b.scaled(full, quick)
 		// filled gives the bytes that a topic of this size takes, and the part of
