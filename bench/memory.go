@@ -46,7 +46,7 @@ func execToAnswer(b *bench, s *server) ([]float64, error) {
 	defer c.close()
 	req := kmsg.NewPtrApiVersionsRequest()
 	if s.isLimit() {
-		_, err = c.exchange(control(keyForget, "", nil))
+		_, err = c.exchange(control(keyPing, "", nil))
 	} else {
 		_, err = ask[*kmsg.ApiVersionsResponse](c, "start", req)
 	}

@@ -92,7 +92,7 @@ func (s *server) isLimit() bool { return s.name == limitName }
 // API keys and modes of frames for the limit; see its package.
 const (
 	keyTeach    = -2
-	keyForget   = -3
+	keyPing     = -3
 	answerNow   = 0
 	answerWakes = 1
 	answerWaits = 2
@@ -150,7 +150,6 @@ func (b *bench) withTopic(s *server, partitions int, f func(c *client, topic str
 	defer c.close()
 	topic := b.topicName(s)
 	if s.isLimit() {
-		defer func() { _, _ = c.exchange(control(keyForget, "", nil)) }()
 		return f(c, topic)
 	}
 	if err := createTopic(c, topic, partitions); err != nil {

@@ -10,14 +10,13 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime/debug"
 	"sync"
 )
 
 // API keys of frames that are for the limit itself.
 const (
-	keyTeach  = -2 // answer requests like this one, see lesson
-	keyForget = -3 // let go of all that was produced
+	keyTeach = -2 // answer requests like this one, see lesson
+	keyPing  = -3 // answer this one
 )
 
 // What to do with a request that has a lesson.
@@ -27,7 +26,7 @@ const (
 	answerWaits = 2 // for the next request that wakes
 )
 
-// chunkSize is how much is read at once, and kept of what was produced.
+// chunkSize is how much is read at once.
 const chunkSize = 1 << 20
 
 // question is what chooses an answer.
@@ -45,8 +44,7 @@ type limit struct {
 	lessons sync.Map // question -> *lesson
 
 	mu    sync.Mutex
-	kept  [][]byte // chunks of frames, as they came
-	wakes int      // requests that woke, so far
+	wakes int // requests that woke, so far
 	wake  chan struct{}
 }
 
@@ -67,8 +65,8 @@ func main() {
 	}
 }
 
-// serve reads as much as fits into a chunk, answers each whole request in it
-// with one writev, and keeps the chunk if something in it was produced.
+// serve reads as much as fits into a chunk and answers each whole request in it
+// with one writev.
 func (s *limit) serve(nc net.Conn) {
 	defer nc.Close()
 	c := connection{limit: s, nc: nc, chunk: make([]byte, 4096)}
@@ -82,7 +80,6 @@ type connection struct {
 	chunk  []byte // frames as they came; those before done are answered
 	filled int
 	done   int
-	keep   bool // something in chunk is to be kept
 
 	out   []byte      // small answers
 	parts net.Buffers // all answers, in order
@@ -107,20 +104,15 @@ func (c *connection) read() error {
 func (c *connection) renew() {
 	rest := c.chunk[c.done:c.filled]
 	next := c.chunk
-	if c.keep || len(rest) == len(c.chunk) || len(c.chunk) < chunkSize {
+	if len(rest) == len(c.chunk) || len(c.chunk) < chunkSize {
 		size := chunkSize
 		if len(rest) >= 4 {
 			size = max(size, 4+int(binary.BigEndian.Uint32(rest)))
 		}
 		next = make([]byte, size)
 	}
-	if c.keep {
-		c.mu.Lock()
-		c.kept = append(c.kept, c.chunk[:c.done])
-		c.mu.Unlock()
-	}
 	c.filled = copy(next, rest)
-	c.chunk, c.done, c.keep = next, 0, false
+	c.chunk, c.done = next, 0
 }
 
 func (c *connection) answerAll() error {
@@ -135,7 +127,7 @@ func (c *connection) answerAll() error {
 			return err
 		}
 	}
-	if c.done == c.filled && !c.keep {
+	if c.done == c.filled {
 		c.done, c.filled = 0, 0
 	}
 	return c.flush()
@@ -174,16 +166,10 @@ func (c *connection) answer(frame []byte) error {
 		c.out = append(c.out, 0, 0, 0, 4)
 		c.out = append(c.out, correlation...)
 		return nil
-	case keyForget:
-		c.mu.Lock()
-		c.kept = nil
-		c.mu.Unlock()
-		debug.FreeOSMemory() // so that each round has to get its memory anew
+	case keyPing:
 		c.out = append(c.out, 0, 0, 0, 4)
 		c.out = append(c.out, correlation...)
 		return nil
-	case 0:
-		c.keep = true
 	}
 	if c.lesson == nil || key != c.question.key || string(clientID) != c.question.clientID {
 		c.question = question{key, string(clientID)}
