@@ -8,10 +8,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"minibroker/broker"
-	"minibroker/broker/fault"
 )
 
 // The recipes of docs/testing.md in which the data, not the network, goes wrong.
@@ -95,16 +94,15 @@ func TestRecipeAnAbortedTransactionLeavesNoTrace(t *testing.T) {
 // once, and nothing may be lost on the way.
 func TestRecipeAnAuthorisationFailureIsToldAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		b := broker.Start(t, broker.WithMemoryNetwork(), broker.WithTopic("orders", 1, nil))
-		b.Inject(fault.Fail(kmsg.Produce, kerr.TopicAuthorizationFailed).OnTopic("orders"))
-		if err := client(t, b).ProduceSync(t.Context(), &kgo.Record{Topic: "orders"}).FirstErr(); !errors.Is(err, kerr.TopicAuthorizationFailed) {
+		b := broker.Start(t, broker.WithMemoryNetwork(), broker.WithTopic("orders", 1, nil), broker.WithUser("anna", "secret"), broker.WithACL("anna read topic:prices"))
+		anna := kgo.SASL(plain.Auth{User: "anna", Pass: "secret"}.AsMechanism())
+		if err := client(t, b, anna).ProduceSync(t.Context(), &kgo.Record{Topic: "orders"}).FirstErr(); !errors.Is(err, kerr.TopicAuthorizationFailed) {
 			t.Errorf("the producer is told %v", err)
 		}
 		if n := b.Topic("orders").Len(); n != 0 {
 			t.Errorf("%d records were written without the right to", n)
 		}
-		b.Inject(fault.Fail(kmsg.Fetch, kerr.TopicAuthorizationFailed).OnTopic("orders"))
-		consumer := client(t, b, kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+		consumer := client(t, b, anna, kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 		if err := consumer.PollFetches(t.Context()).Err(); !errors.Is(err, kerr.TopicAuthorizationFailed) {
 			t.Errorf("the consumer is told %v", err)
 		}

@@ -17,7 +17,7 @@ import (
 )
 
 // fileKeys are the keys that are flags; all others are broker configs.
-var fileKeys = []string{"host", "port", "brokers", "rack", "http-port", "api", "clock", "transcript", "advertise", "published", "log-level", "log-format"}
+var fileKeys = []string{"host", "port", "brokers", "rack", "user", "super-user", "acl", "http-port", "api", "clock", "transcript", "advertise", "published", "log-level", "log-format"}
 
 func fromFile(path string) (layer, error) {
 	text, err := os.ReadFile(path)
@@ -61,6 +61,12 @@ func (f *file) put(key string, values ...string) {
 		for _, v := range values {
 			for _, t := range splitRepeated(v) {
 				f.layer["topic"] = append(f.layer["topic"], setting{t, place, false})
+			}
+		}
+	case key == "user" || key == "super-user" || key == "acl":
+		for _, v := range values {
+			for _, one := range splitRepeated(v) {
+				f.layer[key] = append(f.layer[key], setting{one, place, false})
 			}
 		}
 	case slices.Contains(fileKeys, key):

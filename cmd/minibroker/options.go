@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"minibroker/broker"
 	"minibroker/broker/config"
 )
 
@@ -33,6 +34,7 @@ type options struct {
 	topics    []topicSpec
 	fixtures  []setting
 	configs   map[string]string // of the broker
+	security  []broker.Option   // users and ACLs
 	ignored   []string          // configs given that have no effect, for the log
 	advertise string
 	published string
@@ -60,7 +62,7 @@ type layer map[string][]setting
 
 // repeatable are the flags that may be given more than once; in the environment
 // and in properties their values are separated by semicolons or new lines.
-var repeatable = []string{"topic", "fixture", "set", "advertise", "rack"}
+var repeatable = []string{"topic", "fixture", "set", "advertise", "rack", "user", "super-user", "acl"}
 
 func splitRepeated(text string) []string {
 	parts := strings.FieldsFunc(text, func(r rune) bool { return r == ';' || r == '\n' || r == '\r' })
@@ -82,7 +84,7 @@ func gather(flags *pflag.FlagSet, env func(string) (string, bool)) (*options, er
 	}
 	layers = append(layers, defaults(flags))
 	o := &options{}
-	for _, read := range []func([]layer) error{o.readPlain, o.readControl, o.readConfigs, o.readTopics, o.readLogging} {
+	for _, read := range []func([]layer) error{o.readPlain, o.readControl, o.readConfigs, o.readTopics, o.readSecurity, o.readLogging} {
 		if err := read(layers); err != nil {
 			return nil, err
 		}
@@ -301,6 +303,26 @@ func blame(places map[string]string, err error) string {
 		}
 	}
 	return ""
+}
+
+// readSecurity reads users and ACLs, of all places together. No error shows a
+// password.
+func (o *options) readSecurity(layers []layer) error {
+	for _, l := range layers {
+		for flag, option := range map[string]func(name, password string) broker.Option{"user": broker.WithUser, "super-user": broker.WithSuperUser} {
+			for _, s := range l[flag] {
+				name, password, ok := strings.Cut(s.value, ":")
+				if !ok || name == "" || password == "" {
+					return s.errorf("write name:password")
+				}
+				o.security = append(o.security, option(name, password))
+			}
+		}
+		for _, s := range l["acl"] {
+			o.security = append(o.security, broker.WithACL(s.value))
+		}
+	}
+	return nil
 }
 
 // readTopics merges the topics of all places, name by name; they are created in

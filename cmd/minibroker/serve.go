@@ -103,6 +103,7 @@ func brokerOptions(o *options, log *slog.Logger) []broker.Option {
 	for name, value := range o.configs {
 		opts = append(opts, broker.WithConfig(name, value))
 	}
+	opts = append(opts, o.security...)
 	for _, t := range o.topics {
 		opts = append(opts, broker.WithTopic(t.name, t.partitions, t.configs))
 	}
