@@ -24,7 +24,11 @@ func (b *Broker) report() {
 		test.Logf("the broker has\n%s", strings.Join(state, "\n"))
 	}
 	if lines := b.TranscriptAfter(0); len(lines) > 0 {
-		test.Logf("the last %d requests to the broker:\n%s", len(lines), strings.Join(folded(lines), "\n"))
+		n := 0
+		for i := range lines {
+			n += max(1, lines[i].Times)
+		}
+		test.Logf("the last %d requests to the broker:\n%s", n, strings.Join(folded(lines), "\n"))
 	}
 }
 
@@ -116,11 +120,11 @@ func folded(all []TranscriptLine) (lines []string) {
 		for j < len(all) && alike(&all[i], &all[j]) {
 			j++
 		}
-		line := all[j-1].String()
+		line := all[j-1]
 		if n := j - i; n > 1 {
-			line += fmt.Sprintf(", %d times since %s", n, all[i].Answered.Format(transcriptTime))
+			line.Times, line.Since = n, all[i].Answered
 		}
-		lines = append(lines, line)
+		lines = append(lines, line.String())
 		i = j
 	}
 	return lines

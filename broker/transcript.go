@@ -52,6 +52,9 @@ type TranscriptLine struct {
 	Outcome    string // for which topic, partition or group, and what became of it
 	Answered   time.Time
 	Took       time.Duration
+	// A line of heartbeats alike, with nothing between but others, is one.
+	Times int       // how many they are; 0: one
+	Since time.Time // when the first was answered
 }
 
 // String is the line as Transcript has it.
@@ -60,7 +63,11 @@ func (l TranscriptLine) String() string {
 	if l.Software != "" {
 		client = l.Software + " " + client
 	}
-	return fmt.Sprintf("%s %s #%d %s v%d: %s (%v)", l.Answered.Format(transcriptTime), client, l.Connection, l.API, l.Version, l.Outcome, short(l.Took))
+	line := fmt.Sprintf("%s %s #%d %s v%d: %s (%v)", l.Answered.Format(transcriptTime), client, l.Connection, l.API, l.Version, l.Outcome, short(l.Took))
+	if l.Times > 0 {
+		line += fmt.Sprintf(", %d times since %s", l.Times, l.Since.Format(transcriptTime))
+	}
+	return line
 }
 
 const transcriptTime = "15:04:05.000"
@@ -154,11 +161,36 @@ func (t *transcript) add(r *request, began time.Time, resp kmsg.Response, err er
 	}
 	l.Took = l.Answered.Sub(began)
 	t.mu.Lock()
-	t.total++
-	l.Number = t.total
-	t.lines[(t.total-1)%uint64(len(t.lines))] = l
+	if !t.fold(&l) {
+		t.total++
+		l.Number = t.total
+		t.lines[(t.total-1)%uint64(len(t.lines))] = l
+	}
 	t.mu.Unlock()
 	t.news.happened()
+}
+
+func (l *TranscriptLine) heartbeat() bool { return strings.HasSuffix(l.API, "Heartbeat") }
+
+// fold makes one line of heartbeats that are alike and follow one another: they
+// would push all else out. It needs t.mu.
+func (t *transcript) fold(l *TranscriptLine) bool {
+	size := uint64(len(t.lines))
+	for n := t.total; l.heartbeat() && n > 0 && n+size > t.total; n-- {
+		old := &t.lines[(n-1)%size]
+		switch {
+		case !old.heartbeat():
+			return false
+		case old.Connection == l.Connection && old.API == l.API && old.Outcome == l.Outcome:
+			if old.Times == 0 {
+				old.Times, old.Since = 1, old.Answered
+			}
+			old.Answered, old.Took = l.Answered, l.Took
+			old.Times++
+			return true
+		}
+	}
+	return false
 }
 
 // outcome says in a few words what a request was about and what came of it.

@@ -98,3 +98,25 @@ func TestLikeRequestsAreOneLineWhenATestFails(t *testing.T) {
 		t.Errorf("it logs %q, want\n%s", r.logs, want)
 	}
 }
+
+func TestHeartbeatsDoNotPushOthersOutOfTheTranscript(t *testing.T) {
+	b := Start(t, WithTopic("t", 1, nil))
+	a, other := dial(t, b), dial(t, b)
+	for _, m := range []struct {
+		c      *rawClient
+		member string
+	}{{a, "a"}, {other, "b"}} {
+		ask[*kmsg.ConsumerGroupHeartbeatResponse](m.c, consumerHeartbeat(1, m.member, 0))
+	}
+	for range 60 {
+		for _, c := range []*rawClient{a, other} {
+			beat := kmsg.NewPtrHeartbeatRequest()
+			beat.Group, beat.MemberID = "other", "nobody"
+			ask[*kmsg.HeartbeatResponse](c, beat)
+		}
+	}
+	lines := b.Transcript()
+	if len(lines) != 4 || !strings.Contains(lines[2], ", 60 times since ") || !strings.Contains(lines[3], ", 60 times since ") {
+		t.Errorf("the transcript is\n%s", strings.Join(lines, "\n"))
+	}
+}
