@@ -47,7 +47,7 @@ type shareSessionPartition struct {
 }
 
 func newShareSessions() *shareSessions {
-	return &shareSessions{byKey: make(map[shareSessionKey]*shareSession), count: make(map[string]int)}
+	return &shareSessions{}
 }
 
 func (s *shareSessions) get(key shareSessionKey) *shareSession {
@@ -68,6 +68,9 @@ func (s *shareSessions) begin(key shareSessionKey, places []sharePlace, limit in
 	f := &shareSession{key: key, epoch: 1}
 	for _, at := range places {
 		f.add(at, false)
+	}
+	if s.byKey == nil {
+		s.byKey, s.count = make(map[shareSessionKey]*shareSession), make(map[string]int)
 	}
 	s.byKey[key] = f
 	s.count[key.group]++

@@ -76,13 +76,14 @@ func NewBroker(given map[string]string) (*Broker, error) {
 func newBroker(layers [3]layer) (*Broker, *Error) {
 	b := &Broker{layers: layers, values: make(map[string]any)}
 	// Only what somebody has set: defaultValues has the rest.
-	set := map[string]bool{}
+	var set []string
 	for _, l := range layers {
 		for name := range l.values {
-			set[name] = true
+			set = append(set, name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(set)) {
+	slices.Sort(set)
+	for _, name := range slices.Compact(set) {
 		d := brokerByName[name]
 		if d == nil {
 			continue // retired
@@ -94,8 +95,11 @@ func newBroker(layers [3]layer) (*Broker, *Error) {
 		}
 		b.values[d.Name] = v
 	}
-	if err := b.check(); err != nil {
-		return nil, err
+	// A test's broker has the defaults, most times, and those are in order.
+	if len(set) > 0 {
+		if err := b.check(); err != nil {
+			return nil, err
+		}
 	}
 	b.hot = b.readHot()
 	return b, nil

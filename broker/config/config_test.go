@@ -171,3 +171,13 @@ func TestNearNamesAreSuggested(t *testing.T) {
 		}
 	}
 }
+
+func TestDefaultsAreInOrder(t *testing.T) { // nothing checks them when a broker starts with them
+	b, err := NewBroker(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}
