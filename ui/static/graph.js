@@ -24,7 +24,7 @@ function make(figure, points, width) {
     axes: [{ ...axis, space: 90, values: (u, all) => all.map(clock) }, { ...axis, size: 48, values: (u, all) => all.map(short) }],
     series: [{ label: figure.dataset.time, value: (u, v) => v == null ? "–" : clock(v) }, ...points.names.map((label, i) => ({ label, stroke: style(colours[i]) || ink, width: 2, fill: points.names.length === 1 ? style("--soft") : undefined, points: { show: false }, value: (u, v) => v == null ? "–" : short(v) }))],
   }, [points.times, ...points.values], figure);
-  return { plot, names: points.names.join("\n"), width };
+  return { plot, names: points.names.join("\n"), width, ground: style("--ground") };
 }
 
 function draw() {
@@ -35,7 +35,7 @@ function draw() {
     if (points.times.length < 2) continue;
     const width = figure.clientWidth - 32;
     const old = drawn.get(figure);
-    if (old && old.names === points.names.join("\n") && old.width === width) {
+    if (old && old.names === points.names.join("\n") && old.width === width && old.ground === style("--ground")) {
       old.plot.setData([points.times, ...points.values]);
       continue;
     }
@@ -47,3 +47,4 @@ function draw() {
 draw();
 document.addEventListener("htmx:after:swap", draw);
 addEventListener("resize", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
