@@ -135,7 +135,6 @@ var (
 	errGroupDenied       = fail(kerr.GroupAuthorizationFailed, "Group authorization failed.")
 	errClusterDenied     = fail(kerr.ClusterAuthorizationFailed, "Cluster authorization failed.")
 	errTransactionDenied = fail(kerr.TransactionalIDAuthorizationFailed, "Transactional Id authorization failed.")
-	errTokenDenied       = fail(kerr.DelegationTokenAuthorizationFailed, "Delegation Token authorization failed.")
 )
 
 // clusterNeeds are the operations that APIs as a whole need on the cluster.

@@ -53,6 +53,7 @@ type Broker struct {
 	tls           *tls.Config                // of ports that speak it; nil: none does
 	firstRules    *auth.Rules                // as they were at the start
 	scram         scramUsers
+	tokens        delegationTokens
 	telemetry     telemetry
 	producerIDs   atomic.Int64 // given out so far
 	producerNames producerNames
@@ -141,6 +142,7 @@ func New(opts ...Option) (*Broker, error) {
 	b.config.Store(cfg)
 	b.image.Store(newImage(nodes))
 	b.init()
+	b.tokens.reset(cfg, b.nowMillis())
 	if err := errors.Join(b.addUsers(o.users), b.authorize(&o), b.secure(&o)); err != nil {
 		return nil, err
 	}

@@ -58,33 +58,3 @@ func TestACLsNeedAnAuthorizer(t *testing.T) {
 		}
 	}
 }
-
-func TestDelegationTokensNeedAuthentication(t *testing.T) {
-	c := dial(t, Start(t))
-	for version := int16(0); version <= 3; version++ { // behaviour 234
-		create := kmsg.NewPtrCreateDelegationTokenRequest()
-		create.Version = version
-		got := ask[*kmsg.CreateDelegationTokenResponse](c, create)
-		if got.ErrorCode != 64 || got.PrincipalType != "User" || got.PrincipalName != "ANONYMOUS" || got.IssueTimestamp != -1 || got.MaxTimestamp != -1 {
-			t.Errorf("create v%d: %+v", version, got)
-		}
-		describe := kmsg.NewPtrDescribeDelegationTokenRequest()
-		describe.Version = version
-		if got := ask[*kmsg.DescribeDelegationTokenResponse](c, describe); got.ErrorCode != 64 {
-			t.Errorf("describe v%d: %+v", version, got)
-		}
-		if version == 3 {
-			break
-		}
-		renew := kmsg.NewPtrRenewDelegationTokenRequest()
-		renew.Version = version
-		if got := ask[*kmsg.RenewDelegationTokenResponse](c, renew); got.ErrorCode != 64 || got.ExpiryTimestamp != -1 {
-			t.Errorf("renew v%d: %+v", version, got)
-		}
-		expire := kmsg.NewPtrExpireDelegationTokenRequest()
-		expire.Version = version
-		if got := ask[*kmsg.ExpireDelegationTokenResponse](c, expire); got.ErrorCode != 64 || got.ExpiryTimestamp != -1 {
-			t.Errorf("expire v%d: %+v", version, got)
-		}
-	}
-}

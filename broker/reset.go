@@ -69,6 +69,7 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.quotas.reset()
 	b.features.Store(newestFeatures())
 	b.scram.reset(b.passwords, b.random)
+	b.tokens.reset(cfg, b.nowMillis())
 	b.rules.Store(b.firstRules)
 	b.loggers.reset()
 	b.telemetry.reset()
@@ -106,9 +107,9 @@ func (s *transactions) reset() {
 // Snapshot is the state of a broker at one moment: its topics with their
 // records and configs, its own configs and feature levels, the groups' committed
 // offsets, how far share groups are, producers and transactions, open ones
-// included, quotas, and users with their passwords. It never changes and can be
-// restored any number of times. It shares the records' memory with the broker,
-// and keeps them alive.
+// included, quotas, users with their SCRAM credentials, delegation tokens and ACLs.
+// It never changes and can be restored any number of times. It shares the
+// records' memory with the broker, and keeps them alive.
 type Snapshot struct {
 	config       *config.Broker
 	own          []*config.Broker             // of each broker
@@ -116,6 +117,8 @@ type Snapshot struct {
 	features     *featureLevels
 	quotas       *quotaTable
 	users        map[scramKey]*auth.ScramCredential
+	tokens       *auth.Tokens
+	rules        *auth.Rules // nil: there was no authorizer
 	topics       []topicSnapshot
 	groups       map[string][]kmsg.OffsetCommitRequestTopic
 	shares       map[string]shareSnapshot // by the ids of share groups
@@ -146,7 +149,7 @@ func (b *Broker) Snapshot() (s *Snapshot) {
 	b.transactions.still(func(all []*transaction) {
 		s = &Snapshot{
 			config: b.config.Load(), others: maps.Clone(b.controller.configs), features: b.features.Load(),
-			quotas: b.quotas.table.Load(), users: b.scram.snapshot(), transactions: b.transactions.snapshot(all),
+			quotas: b.quotas.table.Load(), users: b.scram.snapshot(), tokens: b.tokens.snapshot(), rules: b.rules.Load(), transactions: b.transactions.snapshot(all),
 			groups: make(map[string][]kmsg.OffsetCommitRequestTopic), shares: make(map[string]shareSnapshot),
 		}
 		for _, n := range b.nodes {
@@ -228,6 +231,10 @@ func (b *Broker) Restore(s *Snapshot) {
 		b.features.Store(s.features)
 		b.quotas.table.Store(s.quotas)
 		b.scram.restore(s.users)
+		b.tokens.restore(s.tokens)
+		if b.firstRules != nil && s.rules != nil {
+			b.rules.Store(b.firstRules.WithACLsOf(s.rules))
+		}
 		if len(s.own) == len(b.nodes) {
 			for i, n := range b.nodes {
 				n.config.Store(s.own[i])

@@ -175,7 +175,7 @@ func (b *Broker) handleSASLAuthenticate(r *request, req *kmsg.SASLAuthenticateRe
 	}
 	resp.SASLAuthBytes = answer
 	if s := r.sasl; s.state == saslDone && !s.expires.IsZero() {
-		resp.SessionLifetimeMillis = s.expires.Sub(b.clock.Now()).Milliseconds()
+		resp.SessionLifetimeMillis = max(0, s.expires.Sub(b.clock.Now()).Milliseconds())
 	}
 	return resp, nil
 }

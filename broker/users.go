@@ -68,5 +68,8 @@ func (c credentials) Scram(user, mechanism string) (*auth.ScramCredential, bool)
 }
 
 func (c credentials) Token(id, mechanism string) (auth.Principal, *auth.ScramCredential, int64, bool) {
-	return auth.Principal{}, nil, 0, false
+	d := &c.b.tokens
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.all.Credential(id, mechanism, c.b.nowMillis())
 }

@@ -9,8 +9,10 @@ import "strings"
 // (org.apache.kafka.common.security.auth.KafkaPrincipal).
 type Principal struct{ Type, Name string }
 
+const userType = "User"
+
 // User is the principal of a user's name.
-func User(name string) Principal { return Principal{Type: "User", Name: name} }
+func User(name string) Principal { return Principal{Type: userType, Name: name} }
 
 // Anonymous sends requests by a connection that asks nobody who they are.
 var Anonymous = User("ANONYMOUS")

@@ -37,6 +37,11 @@ func (r *Rules) next() *Rules {
 	return &Rules{Super: r.Super, Open: r.Open, acls: r.acls.Copy()}
 }
 
+// WithACLsOf is the rules with the ACLs of others instead of their own.
+func (r *Rules) WithACLsOf(o *Rules) *Rules {
+	return &Rules{Super: r.Super, Open: r.Open, acls: o.acls.Copy()}
+}
+
 // With is the rules with further ACLs; one that is there already stays one.
 func (r *Rules) With(acls ...ACL) *Rules {
 	n := r.next()

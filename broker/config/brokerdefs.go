@@ -51,6 +51,10 @@ var ownDefaults = map[string]string{
 var brokerDocs = map[string]string{
 	"connection.failed.authentication.delay.ms": "How long a client that could not authenticate waits for its answer.",
 	"connections.max.reauth.ms":                 "How long a session may last before its client must authenticate again (KIP-368); 0: for ever.",
+	"delegation.token.secret.key":               "The key of delegation tokens, the same on all brokers. Not set: there are no tokens.",
+	"delegation.token.max.lifetime.ms":          "How long a delegation token lives, however often it is renewed.",
+	"delegation.token.expiry.time.ms":           "How long a delegation token lives unless it is renewed.",
+	"delegation.token.expiry.check.interval.ms": "How often expired delegation tokens are forgotten.",
 	"sasl.enabled.mechanisms":                   "How clients may authenticate: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER (unsecured tokens).",
 	"sasl.server.max.receive.size":              "The largest message that a client may send before it has authenticated.",
 	"authorizer.class.name":                     "org.apache.kafka.metadata.authorizer.StandardAuthorizer lets users do what ACLs allow. Not set: everybody may do everything, unless super.users or ACLs are given.",
