@@ -39,7 +39,7 @@ func TestTheCallsThatTheDocsNameAreThere(t *testing.T) {
 			for _, inline := range named.FindAllString(line, -1) {
 				for _, m := range call.FindAllStringSubmatch(inline, -1) {
 					n++
-					if !regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type )` + m[1] + `\b`).MatchString(code.String()) {
+					if !regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type |const )` + m[1] + `\b`).MatchString(code.String()) {
 						t.Errorf("%s names %s, which is not there", page, m[1])
 					}
 				}

@@ -38,6 +38,11 @@ var checks = map[string]func(*testing.T, markdown.Block){
 	"shell": checkShell,
 	// bench: the command measures a small work.
 	"bench": checkBench,
+	// secure: the command starts a broker, in a directory of its own, and the page's client settings work with it.
+	"secure": checkSecure,
+	// secure python, secure java: run by secure.
+	"secure python": func(*testing.T, markdown.Block) {},
+	"secure java":   func(*testing.T, markdown.Block) {},
 	// hosts: the line that the notebook's test puts into a hosts file.
 	"hosts": checkHosts,
 }
@@ -129,6 +134,57 @@ func checkServe(t *testing.T, b markdown.Block) {
 		}
 	}
 }
+
+func checkSecure(t *testing.T, b markdown.Block) {
+	lab := netns.New(t)
+	env, _ := venv.KafkaPython(t, "2.2.*")
+	in := "cd '" + t.TempDir() + "' && exec \"$@\""
+	words := commands(b)[0]
+	lab.Host.StartWith(harness.Options{Command: append([]string{"sh", "-c", in, "sh", harness.Binary(t)}, words[1:]...)})
+	blocks, err := markdown.Blocks(b.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, snippet := range blocks {
+		var out string
+		switch snippet.Mark {
+		case "secure python":
+			out = lab.Host.Run("sh", "-c", in, "sh", env.Python, "-c", snippet.Text)
+		case "secure java":
+			// The settings as kafka-python has them: a JVM takes too long here.
+			out = lab.Host.Run("sh", "-c", in, "sh", env.Python, "-c", javaSettings, snippet.Text)
+		default:
+			continue
+		}
+		if ran++; !strings.Contains(out, "b'hello'") {
+			t.Errorf("%s printed %q, want the message", snippet.Place(), out)
+		}
+	}
+	if ran != 2 {
+		t.Errorf("%d snippets ran", ran)
+	}
+}
+
+// javaSettings reads the messages of "orders" with the settings that Java's properties give.
+const javaSettings = `
+import re, sys
+from kafka import KafkaConsumer, KafkaProducer
+p = dict(line.split("=", 1) for line in sys.argv[1].split("\n") if line)
+jaas = p.pop("sasl.jaas.config")
+login = dict(re.findall(r'(\w+)="([^"]*)"', jaas))
+assert re.match(r"org\.apache\.kafka\.common\.security\.scram\.ScramLoginModule required .*;$", jaas), jaas
+assert p.pop("ssl.truststore.type") == "PEM"
+client = dict(bootstrap_servers=p.pop("bootstrap.servers"), security_protocol=p.pop("security.protocol"), ssl_cafile=p.pop("ssl.truststore.location"),
+              sasl_mechanism=p.pop("sasl.mechanism"), sasl_plain_username=login["username"], sasl_plain_password=login["password"])
+assert not p, p
+producer = KafkaProducer(**client)
+producer.send("orders", b"hello")
+producer.flush()
+for message in KafkaConsumer("orders", auto_offset_reset="earliest", **client):
+    print(message.value)
+    break
+`
 
 func checkGoTest(t *testing.T, b markdown.Block) {
 	// A module's packages are seen from inside it only. The leading dot hides the directory from ./... .

@@ -17,7 +17,6 @@ import (
 	"minibroker/broker/config"
 	"minibroker/broker/group"
 	"minibroker/internal/clock"
-	"minibroker/internal/listen"
 )
 
 // Broker is a running cluster: of one broker, or of several with [WithBrokers].
@@ -212,13 +211,7 @@ func (b *Broker) Addrs() []string {
 
 // Bootstrap is what a client on this machine sets as bootstrap.servers: an
 // address of each broker.
-func (b *Broker) Bootstrap() string {
-	local := make([]string, len(b.nodes))
-	for i, n := range b.nodes {
-		local[i] = listen.Local(n.ports[0].at)
-	}
-	return strings.Join(local, ",")
-}
+func (b *Broker) Bootstrap() string { return b.bootstrap(0) }
 
 // ClusterID is the cluster's id: 22 characters, new for each broker.
 func (b *Broker) ClusterID() string { return b.clusterID }

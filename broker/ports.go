@@ -268,3 +268,35 @@ func (b *Broker) AddrOf(protocol string) string {
 	}
 	return ""
 }
+
+// BootstrapOf is [Broker.Bootstrap] for clients that speak one of
+// [SecurityProtocols]; empty if no port does.
+func (b *Broker) BootstrapOf(protocol string) string {
+	for i, p := range b.nodes[0].ports {
+		if strings.EqualFold(p.protocol.String(), protocol) {
+			return b.bootstrap(i)
+		}
+	}
+	return ""
+}
+
+// bootstrap is the addresses of the brokers' ports of an index.
+func (b *Broker) bootstrap(index int) string {
+	local := make([]string, len(b.nodes))
+	for i, n := range b.nodes {
+		local[i] = listen.Local(n.ports[index].at)
+	}
+	return strings.Join(local, ",")
+}
+
+// SecurityProtocols is what clients must speak at a broker's ports, each name
+// once; the first is that of [Broker.Addr].
+func (b *Broker) SecurityProtocols() []string {
+	var names []string
+	for _, p := range b.nodes[0].ports {
+		if name := p.protocol.String(); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

@@ -62,7 +62,9 @@ type authority struct {
 
 func newAuthority() (*authority, error) {
 	a := &authority{known: make(map[string]*tls.Certificate)}
-	made, err := a.make(pkix.Name{CommonName: "minibroker"}, func(c *x509.Certificate) {
+	// A name that no certificate has which it signs: OpenSSL would take that for
+	// self-signed.
+	made, err := a.make(pkix.Name{CommonName: "minibroker's authority"}, func(c *x509.Certificate) {
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign
 	})
 	if err != nil {

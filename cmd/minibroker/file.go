@@ -6,7 +6,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,16 +16,12 @@ import (
 )
 
 // fileKeys are the keys that are flags; all others are broker configs.
-var fileKeys = []string{"host", "port", "brokers", "rack", "user", "super-user", "acl", "http-port", "api", "clock", "transcript", "advertise", "published", "log-level", "log-format"}
+var fileKeys = []string{"host", "port", "brokers", "rack", "user", "super-user", "acl", "security-protocol", "extra-port", "tls-cert", "tls-key", "tls-client-ca", "tls-ca-out", "http-port", "api", "clock", "transcript", "advertise", "published", "log-level", "log-format"}
 
 func fromFile(path string) (layer, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		reason := err
-		if p := new(fs.PathError); errors.As(err, &p) {
-			reason = p.Err
-		}
-		return nil, fmt.Errorf("cannot read %s: %w", path, reason)
+		return nil, fmt.Errorf("cannot read %s: %w", path, reason(err))
 	}
 	f := &file{name: filepath.Base(path), layer: layer{}}
 	switch strings.ToLower(filepath.Ext(path)) {
@@ -63,7 +58,7 @@ func (f *file) put(key string, values ...string) {
 				f.layer["topic"] = append(f.layer["topic"], setting{t, place, false})
 			}
 		}
-	case key == "user" || key == "super-user" || key == "acl":
+	case key == "user" || key == "super-user" || key == "acl" || key == "extra-port":
 		for _, v := range values {
 			for _, one := range splitRepeated(v) {
 				f.layer[key] = append(f.layer[key], setting{one, place, false})

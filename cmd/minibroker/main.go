@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"minibroker/broker"
 	"minibroker/broker/config"
 )
 
@@ -92,9 +93,15 @@ A flag goes before the environment, the environment before the file.`,
 	f.StringArray("topic", nil, "topic to create, as name:partitions[:config=value,...]; repeatable")
 	f.StringArray("fixture", nil, "file of topics, records and committed offsets to start with, in YAML or JSON lines; repeatable")
 	f.StringArray("set", nil, "broker config, as name=value by Kafka's names; repeatable")
-	f.StringArray("user", nil, "user who logs in by SASL, as name:password; repeatable. The port then speaks SASL_PLAINTEXT")
+	f.StringArray("user", nil, "user who logs in by SASL, as name:password; repeatable. The port then speaks SASL_PLAINTEXT, or SASL_SSL with TLS")
 	f.StringArray("super-user", nil, "the same, of one who may do everything, while others need ACLs; repeatable")
 	f.StringArray("acl", nil, "what users may do, such as \"alice read,write topic:orders\" or \"deny bob read topic:team-*\"; repeatable")
+	f.String("security-protocol", "", "what clients must speak at --port: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL (default: what --user and the --tls flags ask for)")
+	f.StringArray("extra-port", nil, "a further port with its own protocol, such as SSL:9093; repeatable. --port then speaks PLAINTEXT if --security-protocol says nothing else")
+	f.String("tls-ca-out", "", "file to write: the certificate of the broker's own authority, which clients must trust. The port then speaks TLS")
+	f.String("tls-cert", "", "file with the broker's certificate in PEM, in place of its own authority's")
+	f.String("tls-key", "", "file with the key of --tls-cert in PEM (default: it is in the same file)")
+	f.String("tls-client-ca", "", "file with the authorities of clients' certificates in PEM; with --set ssl.client.auth=required or requested")
 	f.String("config", "", "file with the same settings, in YAML or as Java properties")
 	f.StringArray("advertise", nil, "address that clients are told: auto, host:port, or rules such as 10.0.0.0/8=broker:9092,*=localhost:19092 (default auto)")
 	f.String("published", "", "host:port at which a container's port is published, if renumbered")
@@ -112,6 +119,7 @@ A flag goes before the environment, the environment before the file.`,
 	complete("ui", func() []string { return []string{"on", "off"} })
 	complete("api", func() []string { return []string{"on", "off", "auto"} })
 	complete("clock", func() []string { return []string{"real", "movable", "virtual"} })
+	complete("security-protocol", func() []string { return broker.SecurityProtocols })
 	complete("log-level", func() []string { return slices.Sorted(maps.Keys(logLevels)) })
 	complete("log-format", func() []string { return []string{"json", "text"} })
 	complete("set", func() []string {

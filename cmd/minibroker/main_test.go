@@ -52,8 +52,9 @@ func program(t *testing.T, env []string, args ...string) *exec.Cmd {
 // served is a running program and what it said.
 type served struct {
 	cmd       *exec.Cmd
-	bootstrap string // of the line to paste
-	url       string // of the HTTP port, if any
+	bootstrap string   // of the line to paste
+	said      []string // between that line and the next
+	url       string   // of the HTTP port, if any
 	stderr    bytes.Buffer
 	stdout    *bufio.Reader
 }
@@ -84,8 +85,14 @@ func start(t *testing.T, env []string, args ...string) *served {
 		s.bootstrap = strings.TrimSpace(after(line, "bootstrap.servers="))
 	}
 	if !strings.Contains(strings.Join(args, " ")+strings.Join(env, " "), "off") {
-		line, _ := s.stdout.ReadString('\n')
-		s.url = strings.TrimSpace(line)
+		for err == nil && s.url == "" {
+			var line string
+			line, err = s.stdout.ReadString('\n')
+			s.url = strings.TrimSpace(line)
+			if !strings.HasPrefix(line, "http") {
+				s.said, s.url = append(s.said, s.url), ""
+			}
+		}
 	}
 	return s
 }
@@ -297,6 +304,17 @@ func TestItEndsWithOneClearLine(t *testing.T) {
 		{[]string{"--topic", "o:1:compact"}, "", 1, `"compact" is not a config: write name=value, such as retention.ms=60000`},
 		{append(free, "--topic", "o:1:retention.ms=x"), "", 1, `topic "o": Invalid value x for configuration retention.ms: Not a number of type LONG`},
 		{append(free, "--topic", "a b"), "", 1, `topic "a b": Topic name is invalid`},
+		{[]string{"--security-protocol", "TLS"}, "", 2, `--security-protocol: "TLS" is no security protocol: use PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL`},
+		{nil, "MINIBROKER_EXTRA_PORT=9093", 2, `MINIBROKER_EXTRA_PORT: "9093" is no port with a protocol: write PROTOCOL:PORT, such as SSL:9093`},
+		{[]string{"--extra-port", "SSL:x"}, "", 2, `--extra-port: "x" is not a port`},
+		{append(free, "--extra-port", "SSL:"+port), "", 1, "is in use: stop what listens there, or choose another --extra-port"},
+		{[]string{"--port", "9092", "--brokers", "3", "--extra-port", "SSL:9093"}, "", 1, "ports 9092 (PLAINTEXT) and 9093 (SSL) are too near: each of 3 brokers has the next port"},
+		{[]string{"--security-protocol", "PLAINTEXT", "--tls-ca-out", "ca.pem"}, "", 2, "--tls-ca-out: no port speaks TLS: add --security-protocol SSL (or SASL_SSL), or --extra-port SSL:9093"},
+		{[]string{"--tls-key", "key.pem"}, "", 2, "--tls-key: a key needs its certificate: add --tls-cert"},
+		{[]string{"--tls-cert", missing}, "", 1, "--tls-cert: cannot read " + missing + ": no such file or directory"},
+		{[]string{"--tls-cert", badYAML}, "", 1, "--tls-cert: " + badYAML + ": failed to find any PEM data in certificate input"},
+		{[]string{"--tls-client-ca", badYAML}, "", 1, "--tls-client-ca: " + badYAML + " has no certificates in PEM"},
+		{append(free, "--tls-ca-out", filepath.Join(missing, "ca.pem")), "", 1, "--tls-ca-out: cannot write "},
 		{[]string{"--config", missing}, "", 1, "--config: cannot read " + missing + ": no such file or directory"},
 		{[]string{"--config", t.TempDir()}, "", 1, "is a directory"},
 		{[]string{"--config", badYAML}, "", 1, "bad.yaml: line 2: "},

@@ -34,7 +34,8 @@ type options struct {
 	topics    []topicSpec
 	fixtures  []setting
 	configs   map[string]string // of the broker
-	security  []broker.Option   // users and ACLs
+	security  []broker.Option   // users, ACLs, protocols of ports, TLS
+	caOut     setting           // file for the certificate of the broker's own authority
 	ignored   []string          // configs given that have no effect, for the log
 	advertise string
 	published string
@@ -50,11 +51,15 @@ type setting struct {
 }
 
 func (s setting) errorf(format string, args ...any) error {
-	text := s.place + ": " + fmt.Sprintf(format, args...)
 	if s.typed {
-		return usageError{text}
+		return usageError{s.fails(format, args...).Error()}
 	}
-	return fmt.Errorf("%s", text)
+	return s.fails(format, args...)
+}
+
+// fails is an error of something else than how the setting is written.
+func (s setting) fails(format string, args ...any) error {
+	return fmt.Errorf("%s: %s", s.place, fmt.Sprintf(format, args...))
 }
 
 // layer is the settings of one place, by flag. Repeatable flags may have many.
@@ -62,7 +67,7 @@ type layer map[string][]setting
 
 // repeatable are the flags that may be given more than once; in the environment
 // and in properties their values are separated by semicolons or new lines.
-var repeatable = []string{"topic", "fixture", "set", "advertise", "rack", "user", "super-user", "acl"}
+var repeatable = []string{"topic", "fixture", "set", "advertise", "rack", "user", "super-user", "acl", "extra-port"}
 
 func splitRepeated(text string) []string {
 	parts := strings.FieldsFunc(text, func(r rune) bool { return r == ';' || r == '\n' || r == '\r' })
@@ -84,7 +89,7 @@ func gather(flags *pflag.FlagSet, env func(string) (string, bool)) (*options, er
 	}
 	layers = append(layers, defaults(flags))
 	o := &options{}
-	for _, read := range []func([]layer) error{o.readPlain, o.readControl, o.readConfigs, o.readTopics, o.readSecurity, o.readLogging} {
+	for _, read := range []func([]layer) error{o.readPlain, o.readControl, o.readConfigs, o.readTopics, o.readUsers, o.readPorts, o.readLogging} {
 		if err := read(layers); err != nil {
 			return nil, err
 		}
@@ -151,19 +156,24 @@ func first(layers []layer, flag string) (setting, bool) {
 	return setting{}, false
 }
 
-// joined is what the first place says that has something to say about a
-// repeatable flag of which the values go together.
-func joined(layers []layer, flag string) string {
+// ofFirst is what the first place says that has something to say about a
+// repeatable flag.
+func ofFirst(layers []layer, flag string) []setting {
 	for _, l := range layers {
 		if given := l[flag]; len(given) > 0 {
-			values := make([]string, len(given))
-			for i, s := range given {
-				values[i] = s.value
-			}
-			return strings.Join(values, ",")
+			return given
 		}
 	}
-	return ""
+	return nil
+}
+
+// joined is the same of a flag of which the values go together.
+func joined(layers []layer, flag string) string {
+	var values []string
+	for _, s := range ofFirst(layers, flag) {
+		values = append(values, s.value)
+	}
+	return strings.Join(values, ",")
 }
 
 func (o *options) readPlain(layers []layer) (err error) {
@@ -303,26 +313,6 @@ func blame(places map[string]string, err error) string {
 		}
 	}
 	return ""
-}
-
-// readSecurity reads users and ACLs, of all places together. No error shows a
-// password.
-func (o *options) readSecurity(layers []layer) error {
-	for _, l := range layers {
-		for flag, option := range map[string]func(name, password string) broker.Option{"user": broker.WithUser, "super-user": broker.WithSuperUser} {
-			for _, s := range l[flag] {
-				name, password, ok := strings.Cut(s.value, ":")
-				if !ok || name == "" || password == "" {
-					return s.errorf("write name:password")
-				}
-				o.security = append(o.security, option(name, password))
-			}
-		}
-		for _, s := range l["acl"] {
-			o.security = append(o.security, broker.WithACL(s.value))
-		}
-	}
-	return nil
 }
 
 // readTopics merges the topics of all places, name by name; they are created in

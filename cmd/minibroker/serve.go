@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -56,6 +57,9 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	b, err := broker.New(brokerOptions(o, log)...)
 	if err != nil {
 		return err
+	}
+	if err := writeCA(o.caOut, b); err != nil {
+		return errors.Join(err, b.Close())
 	}
 	if web != nil {
 		var control func() http.Handler
@@ -129,11 +133,18 @@ func newLogHandler(o *options, w io.Writer) slog.Handler {
 	return slog.NewTextHandler(w, opts)
 }
 
-// announce prints where the broker is. The second line is to be pasted into a
-// client's configuration.
+// announce prints where the broker is, in lines to be pasted into a client's
+// configuration. A port of another protocol has a line that begins with it.
 func announce(w io.Writer, b *broker.Broker, web *ui.Server) {
 	fmt.Fprintf(w, "minibroker listens on %s\n", strings.Join(b.Addrs(), " and "))
+	protocols := b.SecurityProtocols()
 	fmt.Fprintf(w, "bootstrap.servers=%s\n", b.Bootstrap())
+	if protocols[0] != "PLAINTEXT" {
+		fmt.Fprintf(w, "security.protocol=%s\n", protocols[0])
+	}
+	for _, p := range protocols[1:] {
+		fmt.Fprintf(w, "%s: bootstrap.servers=%s\n", p, b.BootstrapOf(p))
+	}
 	if web != nil {
 		fmt.Fprintln(w, web.URL())
 	}
