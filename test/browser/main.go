@@ -40,9 +40,7 @@ func main() {
 	flag.IntVar(&o.width, "width", 1280, "width of the window in pixels")
 	flag.StringVar(&o.lang, "lang", "en", "language of the pictures")
 	flag.Parse()
-	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
-	defer cancel()
-	if err := run(ctx, o); err != nil {
+	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -103,7 +101,7 @@ func run(ctx context.Context, o options) error {
 	defer w.kafka.Close()
 	w.admin = kadm.NewClient(w.kafka)
 	// Containers have no user namespaces for chromium's own sandbox.
-	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(o.chromium), chromedp.NoSandbox, chromedp.WindowSize(cmp.Or(o.width, 1280), 900))
+	flags := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(o.chromium), chromedp.NoSandbox, chromedp.WSURLReadTimeout(patience), chromedp.WindowSize(cmp.Or(o.width, 1280), 900))
 	ctx, stop := chromedp.NewExecAllocator(ctx, flags...)
 	defer stop()
 	ctx, stopTab := chromedp.NewContext(ctx)
@@ -156,9 +154,13 @@ func (w *walk) listen(event any) {
 	}
 }
 
-// do runs actions, with minutes for them: the machine may be busy.
+// patience is for what hangs: a machine that is ten times too slow is no mistake
+// of the pages.
+const patience = 5 * time.Minute
+
+// do runs actions, with patience.
 func (w *walk) do(what string, actions ...chromedp.Action) error {
-	ctx, cancel := context.WithTimeout(w.ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		return fmt.Errorf("%s: %w", what, err)

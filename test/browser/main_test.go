@@ -1,22 +1,18 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"minibroker/test/harness"
 )
 
 func TestAStudentWalksThroughThePagesInABrowser(t *testing.T) {
 	chromium := harness.NeedTool(t, "chromium", "chromium")
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
-	defer cancel()
-	if err := run(ctx, options{chromium: chromium, shots: t.TempDir()}); err != nil {
+	if err := run(t.Context(), options{chromium: chromium, shots: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -25,9 +21,7 @@ func TestAStudentWalksThroughThePagesInABrowser(t *testing.T) {
 // Kafka with MINIBROKER_TEST_REFERENCE.
 func TestAStudentWalksThroughThePagesOfAnotherCluster(t *testing.T) {
 	chromium := harness.NeedTool(t, "chromium", "chromium")
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
-	defer cancel()
-	if err := run(ctx, options{chromium: chromium, bootstrap: harness.Start(t, harness.Options{}).Bootstrap}); err != nil {
+	if err := run(t.Context(), options{chromium: chromium, bootstrap: harness.Start(t, harness.Options{}).Bootstrap}); err != nil {
 		t.Fatal(err)
 	}
 }

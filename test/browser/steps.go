@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
-
+	"strings"
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -289,8 +290,8 @@ func (w *walk) play() error {
 	return w.do("starting it again", chromedp.Click(`button[data-broker="2"]`), chromedp.WaitNotPresent(`.labbroker.down`))
 }
 
-// keyboard creates a topic without a mouse: the
-// menu, the button, the form. without a mouse: the menu, the button, the form.
+// keyboard goes where the shortcuts lead, and creates a topic without a mouse:
+// the menu, the button, the form.
 func (w *walk) keyboard() error {
 	// tab goes on until what has the focus matches.
 	tab := func(selector string) chromedp.Action {
@@ -306,6 +307,19 @@ func (w *walk) keyboard() error {
 			}
 			return fmt.Errorf("no way by keyboard to %s", selector)
 		})
+	}
+	// A page hears keys when its script has run, and shows the help for them then.
+	hears := func(selector string) chromedp.Action {
+		return chromedp.WaitVisible(`body:has(` + selector + `) #keys-open`)
+	}
+	var at string
+	if err := w.do("going by keys", w.open("/"), chromedp.KeyEvent("gt"), hears(`form[role=search]`), chromedp.KeyEvent("/"), chromedp.KeyEvent("ord\r"),
+		hears(`input[name=q][value=ord]`), chromedp.KeyEvent("j"), chromedp.KeyEvent("\r"), hears(`h1.name`), chromedp.KeyEvent("p"), hears(`textarea[name=value]`),
+		chromedp.KeyEvent("?"), chromedp.WaitVisible(`dialog[open]`), chromedp.KeyEvent(kb.Escape), chromedp.WaitNotVisible(`#keys`), chromedp.Location(&at)); err != nil {
+		return err
+	}
+	if !strings.HasSuffix(at, "/topics/orders/send") {
+		return fmt.Errorf("the keys lead to %s, want the form to send to orders", at)
 	}
 	if err := w.do("creating a topic by keyboard", w.open("/"), tab(`nav a[href="/topics"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`form[role=search]`),
 		tab(`a[href="/create-topic"]`), chromedp.KeyEvent("\r"), chromedp.WaitVisible(`input[name=name]`), tab(`input[name=name]`), chromedp.KeyEvent("keys\r"), chromedp.WaitVisible(`.note.good`),
