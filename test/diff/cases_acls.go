@@ -1,6 +1,8 @@
 package diff
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -9,7 +11,7 @@ import (
 
 // secureScripts are all there are. Their steps are the super user's, or of the
 // user whom on names.
-var secureScripts = append(aclScripts, deniedScripts()...)
+var secureScripts = slices.Concat(aclScripts, deniedScripts(), tokenScripts)
 
 // acl allows a user, or keeps it from, an operation.
 func acl(t kmsg.ACLResourceType, name string, op kmsg.ACLOperation, edit func(x *actor, c *kmsg.CreateACLsRequestCreation)) func(*actor, *kmsg.CreateACLsRequest) {

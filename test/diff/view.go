@@ -277,9 +277,12 @@ func (v *view) value(path, name string, f reflect.Value) string {
 		if f.IsNil() {
 			return "null"
 		}
+		if name == "HMAC" && f.Len() > 0 {
+			return v.id(path, string(f.Bytes()))
+		}
 		return strconv.Quote(v.text(path, string(f.Bytes())))
 	case reflect.String:
-		if name == "Dir" && f.String() != "" {
+		if (name == "Dir" || name == "TokenID") && f.String() != "" {
 			return v.id(path, f.String())
 		}
 		if strings.HasPrefix(f.String(), "Request Request(") { // with ports and Java's addresses
@@ -334,5 +337,10 @@ func moment(ms int64) string {
 	case ms >= base+(5*time.Hour).Milliseconds() && ms < base+(7*time.Hour).Milliseconds():
 		return fmt.Sprintf("base+%d", ms-base) // a script's, in the future
 	}
+	if days, rest := (ms-base)/day, (ms-base)%day; days >= 1 && days <= 7 && rest > (2*time.Hour).Milliseconds() && rest < (5*time.Hour).Milliseconds() {
+		return fmt.Sprintf("now and %d days", days)
+	}
 	return strconv.FormatInt(ms, 10)
 }
+
+const day = int64(24 * time.Hour / time.Millisecond)
