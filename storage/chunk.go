@@ -21,6 +21,10 @@ const (
 	// minIndexInterval keeps the index below 1/64 of the bytes whatever
 	// index.interval.bytes is: closer entries save nothing in memory.
 	minIndexInterval = 1 << 10
+	// populateFrom is the size from which a chunk's pages are made ahead, in
+	// steps; see populateTo.
+	populateFrom = 256 << 10
+	populateStep = 128 << 10
 )
 
 // chunk is a run of whole batches. One writer appends; readers look at no more
@@ -39,6 +43,8 @@ type chunk struct {
 	idx    []indexEntry
 	idxLen atomic.Uint32
 	every  uint32 // bytes between two index entries
+
+	populated int // buf[:populated] has its pages; only the writer looks
 }
 
 // indexEntry says what a batch at pos begins with. It holds no pointer, so the
@@ -99,6 +105,9 @@ func (c *chunk) append(b record.Batch, base int64, leaderEpoch int32) {
 		c.idxLen.Store(n + 1)
 	}
 
+	if len(c.buf) >= populateFrom && pos+len(b) > c.populated {
+		c.populateTo(pos + len(b))
+	}
 	dst := record.Batch(c.buf[pos : pos+len(b)])
 	copy(dst, b)
 	dst.SetBaseOffset(base)
@@ -110,6 +119,14 @@ func (c *chunk) append(b record.Batch, base int64, leaderEpoch int32) {
 	}
 	rel := uint64(base - c.base + int64(b.LastOffsetDelta()) + 1)
 	c.pub.Store(rel<<32 | uint64(pos+len(b)))
+}
+
+// populateTo gives pages to buf up to the end of the step that pos is in: not to
+// all of it, as an idle partition should not hold what it may never use.
+func (c *chunk) populateTo(pos int) {
+	to := min((pos+populateStep-1)/populateStep*populateStep, len(c.buf))
+	populate(c.buf[c.populated:to])
+	c.populated = to
 }
 
 // cut is a chunk that has the same first batches, up to the position pos, and
