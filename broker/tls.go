@@ -12,11 +12,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"minibroker/broker/auth"
@@ -229,6 +231,12 @@ func (c *conn) explainHandshake(err error) {
 			return
 		}
 		log.Warn(fmt.Sprintf("a client speaks plaintext on a TLS port: set security.protocol=%s in the client, and let it trust the broker's CA", c.peer.port.protocol), "client", from)
+		return
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		// It went away, as clients do with spare connections. One that does not
+		// trust the broker says so by an alert.
+		log.Debug("a client left during the TLS handshake", "client", from)
 		return
 	}
 	log.Warn("a TLS handshake failed: does the client trust the broker's CA, and show a certificate where ssl.client.auth asks for one?", "client", from, "error", err)
