@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -310,10 +311,12 @@ func (w *walk) keyboard() error {
 	}
 	// A page hears keys when its script has run, and shows the help for them then.
 	hears := func(selector string) chromedp.Action {
-		return chromedp.WaitVisible(`body:has(` + selector + `) #keys-open`)
+		return chromedp.Tasks{chromedp.WaitVisible(selector), chromedp.Poll(`!document.getElementById("keys-open").hidden`, nil)}
 	}
+	// KeyEvent types the character even if the page has taken the key for itself.
+	slash := input.DispatchKeyEvent(input.KeyDown).WithKey("/").WithText("/")
 	var at string
-	if err := w.do("going by keys", w.open("/"), chromedp.KeyEvent("gt"), hears(`form[role=search]`), chromedp.KeyEvent("/"), chromedp.KeyEvent("ord\r"),
+	if err := w.do("going by keys", w.open("/"), chromedp.KeyEvent("gt"), hears(`form[role=search]`), slash, chromedp.KeyEvent("ord\r"),
 		hears(`input[name=q][value=ord]`), chromedp.KeyEvent("j"), chromedp.KeyEvent("\r"), hears(`h1.name`), chromedp.KeyEvent("p"), hears(`textarea[name=value]`),
 		chromedp.KeyEvent("?"), chromedp.WaitVisible(`dialog[open]`), chromedp.KeyEvent(kb.Escape), chromedp.WaitNotVisible(`#keys`), chromedp.Location(&at)); err != nil {
 		return err
