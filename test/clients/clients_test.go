@@ -81,7 +81,6 @@ func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 	}, javaClients()...) {
 		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.test(t, s.Bootstrap) })
 	}
-	t.Run("transactions tool", func(t *testing.T) { t.Parallel(); testTransactionsTool(t, s.Bootstrap) })
 	t.Run("tools", func(t *testing.T) { t.Parallel(); testTools(t, s.Bootstrap) })
 	for _, c := range streams {
 		t.Run("streams "+c.version, func(t *testing.T) { t.Parallel(); testStreams(t, s.Bootstrap, c.version, c.guarantee) })

@@ -1,13 +1,10 @@
 package clients_test
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,7 +23,8 @@ var updateTools = flag.Bool("update-tools", false, "write testdata/group-tools.t
 
 const recordedTools = "testdata/group-tools.txt"
 
-// groupSteps is what is done to groups of all kinds, in order. A step that begins with ! is what the members do.
+// groupSteps is what is done to groups of all kinds, in order. Those that begin with ! are not a tool: the members leave,
+// or the console consumer prints all records of a topic.
 var groupSteps = strings.Split(strings.TrimSpace(`
 groups --list
 groups --list --consumer
@@ -152,15 +150,11 @@ streams-groups --delete --group streamers
 streams-groups --delete --group streamers
 streams-groups --list
 groups --list
+! print __consumer_offsets OffsetsMessageFormatter
+! print __consumer_offsets GroupMetadataMessageFormatter
+! print __transaction_state TransactionLogMessageFormatter
+! print __share_group_state group.share.ShareGroupStateMessageFormatter
 `), "\n")
-
-// toolClasses are the tools' names in bin, and their classes.
-var toolClasses = map[string]string{
-	"groups":          "org.apache.kafka.tools.GroupsCommand",
-	"consumer-groups": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-	"share-groups":    "org.apache.kafka.tools.consumer.group.ShareGroupCommand",
-	"streams-groups":  "org.apache.kafka.tools.streams.StreamsGroupCommand",
-}
 
 // Apache Kafka's tools for groups print what they print of Apache Kafka: testdata has that.
 func TestToolsForGroupsPrintWhatTheyPrintOfApacheKafka(t *testing.T) {
@@ -174,9 +168,12 @@ func TestToolsForGroupsPrintWhatTheyPrintOfApacheKafka(t *testing.T) {
 		fmt.Fprintf(&got, "> %s\n", step)
 		if step == "! all leave" {
 			w.leave()
-			continue
+		} else if what, ok := strings.CutPrefix(step, "! print "); ok {
+			topic, formatter, _ := strings.Cut(what, " ")
+			got.WriteString(w.print(topic, formatter))
+		} else {
+			got.WriteString(w.normal(w.run(step)))
 		}
-		got.WriteString(w.run(step))
 	}
 	if *updateTools {
 		if harness.Reference() == "" {
@@ -206,19 +203,18 @@ func stepsOf(text string) []string {
 	return strings.Split(strings.TrimPrefix(text, "> "), "\n> ")
 }
 
-// toolWorld is groups of all kinds, and the JVM that runs the tools.
+// toolWorld is groups of all kinds, and the tools.
 type toolWorld struct {
 	t         *testing.T
 	bootstrap string
 	clients   []*kgo.Client
 	streams   *toolGroup
 	files     *strings.Replacer
-	in        io.Writer
-	out       *bufio.Reader
+	tools     *kafkaTools
 }
 
 func newToolWorld(t *testing.T, bootstrap string) *toolWorld {
-	w := &toolWorld{t: t, bootstrap: bootstrap}
+	w := &toolWorld{t: t, bootstrap: bootstrap, tools: startKafkaTools(t, bootstrap)}
 	ctx := timeout(t)
 	cl := kgoClient(t, bootstrap, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	admin := kadm.NewClient(cl)
@@ -241,6 +237,7 @@ func newToolWorld(t *testing.T, bootstrap string) *toolWorld {
 		t.Fatal(err)
 	}
 	setGroup(t, cl, "sharers", "share.auto.offset.reset", "earliest")
+	w.transact()
 	w.join("classics", kgo.Balancers(kgo.RangeBalancer()))
 	w.join("consumers", kgo.ServerSideBalancer(), kgo.InstanceID("instance"), kgo.Rack("r1"))
 	w.share()
@@ -256,30 +253,28 @@ func newToolWorld(t *testing.T, bootstrap string) *toolWorld {
 	}
 	w.files = strings.NewReplacer("{one}", file("one.csv", "in,0,6\nin,1,1\n"), "{several}", file("several.csv", "classics,in,0,7\nconsumers,in,1,1\n"))
 
-	jars := jars(t, "org.apache.kafka:kafka-tools:4.3.1", simpleLogger)
-	command := jvm(t, 256, "GroupTools", compile(t, "4.3.1", jars, "GroupTools.java"), jars)
-	jvms <- struct{}{}
-	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), "TZ=UTC")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = in.Close()
-		_ = cmd.Wait()
-		<-jvms
-	})
-	w.in, w.out = in, bufio.NewReader(out)
 	return w
+}
+
+// transact commits a transaction and aborts another.
+func (w *toolWorld) transact() {
+	w.t.Helper()
+	ctx := timeout(w.t)
+	if _, err := kadm.NewClient(kgoClient(w.t, w.bootstrap)).CreateTopics(ctx, 1, 1, nil, "transacted"); err != nil {
+		w.t.Fatal(err)
+	}
+	cl := kgoClient(w.t, w.bootstrap, kgo.TransactionalID("writer"), kgo.DefaultProduceTopic("transacted"))
+	for _, commit := range []kgo.TransactionEndTry{kgo.TryCommit, kgo.TryAbort} {
+		if err := cl.BeginTransaction(); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := cl.ProduceSync(ctx, kgo.StringRecord("x")).FirstErr(); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := cl.EndTransaction(ctx, commit); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 }
 
 // join starts the one member of a group, and waits until it has its partitions. It commits an offset.
@@ -380,48 +375,56 @@ func (w *toolWorld) steps() (all []string) {
 	return all
 }
 
-// run runs a tool and returns what it prints, as far as that is always the same. The members of the streams group stay
-// alive meanwhile.
+// run runs a tool and returns what it prints. The members of the streams group stay alive meanwhile.
 func (w *toolWorld) run(step string) string {
 	w.t.Helper()
-	words := strings.Fields(w.files.Replace(step))
-	words = append([]string{toolClasses[words[0]], "--bootstrap-server", w.bootstrap}, words[1:]...)
-	if _, err := fmt.Fprintln(w.in, strings.Join(words, "\t")); err != nil {
-		w.t.Fatal(err)
-	}
-	done := make(chan string, 1)
-	go func() {
-		var out strings.Builder
-		for {
-			line, err := w.out.ReadString('\n')
-			if err != nil {
-				out.WriteString("\nthe tools ended: " + err.Error())
-				break
-			}
-			out.WriteString(line)
-			if strings.HasPrefix(line, "--- ") {
-				break
-			}
-		}
-		done <- out.String()
-	}()
+	done := w.tools.start("", strings.Fields(w.files.Replace(step))...)
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
 	for {
 		w.streams.beatAll()
 		select {
 		case <-tick.C:
-		case out := <-done:
-			if strings.Contains(out, "the tools ended") {
-				w.t.Fatalf("%s printed\n%s", step, out)
+		case ended := <-done:
+			if !ending.MatchString(ended) {
+				w.t.Fatalf("the tools ended in %s, which printed\n%s", step, ended)
 			}
-			return w.normal(out)
+			return ended
 		}
 	}
 }
 
+// print returns what a formatter of the console consumer makes of the records of a topic, in no order.
+func (w *toolWorld) print(topic, formatter string) string {
+	w.t.Helper()
+	ends, err := kadm.NewClient(kgoClient(w.t, w.bootstrap)).ListEndOffsets(timeout(w.t), topic)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var lines []string
+	ends.Each(func(end kadm.ListedOffset) {
+		if end.Offset == 0 {
+			return
+		}
+		out := w.run(fmt.Sprintf("console-consumer --topic %s --partition %d --offset earliest --max-messages %d --timeout-ms 60000 --formatter org.apache.kafka.tools.consumer.%s",
+			topic, end.Partition, end.Offset, formatter))
+		out = strings.NewReplacer(`}{"key"`, "}\n{\"key\"", "}Processed", "}\nProcessed").Replace(out) // a formatter ends no line
+		for line := range strings.Lines(out) {
+			if strings.HasPrefix(line, "{") {
+				lines = append(lines, inRecord.ReplaceAllString(quotedID.ReplaceAllString(w.constant(line), `"ID"`), `"$1":N`))
+			} else if line != "\n" && line != "--- 0\n" && !strings.HasPrefix(line, "Processed a total of ") {
+				w.t.Errorf("printing %s: %s", topic, line)
+			}
+		}
+	})
+	slices.Sort(lines)
+	return strings.Join(lines, "")
+}
+
 var (
-	madeID   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[A-Za-z0-9_/+-]{22}(==)?(\s|$)`)
+	quotedID = regexp.MustCompile(`"[A-Za-z0-9_/+-]{22}(==)?"`)
+	inRecord = regexp.MustCompile(`"(\w*[pP]roducerId)":\d+`)
+	madeID   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(^|\s)[A-Za-z0-9_/+-]{22}(==)?(\s|$)`)
 	spaces   = regexp.MustCompile(`[ \t]+`)
 	usage    = regexp.MustCompile(`(?s)\nOption +Description.*(\n--- )`)
 	stack    = regexp.MustCompile(`(?m)^(\s+(at |\.\.\. )|Caused by: ).*\n`)
@@ -431,17 +434,20 @@ var (
 	nowStamp = regexp.MustCompile(`\b1[6-9]\d{11}\b`)
 )
 
+// constant puts words in the place of ids, the port and times.
+func (w *toolWorld) constant(out string) string {
+	return nowStamp.ReplaceAllString(madeID.ReplaceAllString(port.ReplaceAllString(out, "HOST:PORT"), "${1}ID "), "TIME")
+}
+
 // normal leaves out what is another time another: ids, the port, widths of columns, the order of rows, the list of options.
 func (w *toolWorld) normal(out string) string {
 	out = usage.ReplaceAllString(out, "\n(options)$1")
-	out = stack.ReplaceAllString(logLine.ReplaceAllString(out, ""), "")
-	out = port.ReplaceAllString(out, "HOST:PORT")
+	out = w.constant(stack.ReplaceAllString(logLine.ReplaceAllString(out, ""), ""))
 	out = names.ReplaceAllStringFunc(out, func(list string) string {
 		of := strings.Split(list, ", ")
 		slices.Sort(of)
 		return strings.Join(of, ", ")
 	})
-	out = nowStamp.ReplaceAllString(madeID.ReplaceAllString(out, "ID "), "TIME")
 	var b strings.Builder
 	for _, part := range strings.Split(out, "\n\n") {
 		var lines []string

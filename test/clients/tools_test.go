@@ -2,35 +2,22 @@ package clients_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"minibroker/test/harness"
 )
 
-// kafkaTool is the script that runs Apache Kafka's command-line tools by name, beside the repository.
-func kafkaTool(t *testing.T) string {
-	t.Helper()
-	tool, err := filepath.Abs(filepath.Join(harness.Root(), "../shared/apache-kafka/kafka-tool"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(tool); err != nil {
-		t.Skipf("Kafka's command-line tools are not here: %v", err)
-	}
-	return tool
-}
-
-// testTools runs Apache Kafka's own command-line tools, one after the other on one topic, where there is a script that
-// runs them by name (../shared/apache-kafka/kafka-tool beside the repository).
+// testTools runs Apache Kafka's own command-line tools.
 func testTools(t *testing.T, bootstrap string) {
 	slow(t)
-	tool := kafkaTool(t)
+	tools := startKafkaTools(t, bootstrap)
+	t.Run("a topic", func(t *testing.T) { testToolsOnATopic(t, tools) })
+	t.Run("transactions", func(t *testing.T) { testTransactionsTool(t, bootstrap, tools) })
+}
+
+// testToolsOnATopic runs the tools one after the other on one topic.
+func testToolsOnATopic(t *testing.T, tools *kafkaTools) {
 	topic := topicOf(t)
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -66,24 +53,17 @@ func testTools(t *testing.T, bootstrap string) {
 		{args: "topics --delete --topic {T}"},
 		{args: "topics --list"},
 	} {
-		args := strings.Split(strings.ReplaceAll(step.args, "{T}", topic), " ")
-		args = slices.Insert(args, 1, "--bootstrap-server", bootstrap)
-		jvms <- struct{}{}
-		cmd := exec.CommandContext(timeout(t), tool, args...)
-		cmd.Stdin = strings.NewReader(step.stdin)
-		cmd.WaitDelay = time.Second
-		cmd.Env = append(os.Environ(), "JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC") // for short runs
-		out, err := cmd.CombinedOutput()
-		<-jvms
-		if err != nil {
-			t.Errorf("%s: %v\n%s", strings.Join(args, " "), err, out)
+		args := strings.ReplaceAll(step.args, "{T}", topic)
+		out, status := tools.run(t, step.stdin, strings.Fields(args)...)
+		if status != 0 {
+			t.Errorf("%s ended with %d and printed\n%s", args, status, out)
 		}
 		for _, want := range step.want {
-			if !regexp.MustCompile(strings.ReplaceAll(want, "{T}", topic)).Match(out) {
-				t.Errorf("%s printed\n%s\nwant a match of %s", strings.Join(args, " "), out, want)
+			if !regexp.MustCompile(strings.ReplaceAll(want, "{T}", topic)).MatchString(out) {
+				t.Errorf("%s printed\n%s\nwant a match of %s", args, out, want)
 			}
 		}
-		if step.args == "topics --list" && strings.Contains(string(out), topic+"\n") {
+		if step.args == "topics --list" && strings.Contains(out, topic+"\n") {
 			t.Errorf("a deleted topic is listed:\n%s", out)
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"os"
-	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,9 +19,7 @@ import (
 
 // testTransactionsTool runs Apache Kafka's tool for transactions (KIP-664) on one that is open, and on one that hangs:
 // its coordinator knows nothing of it.
-func testTransactionsTool(t *testing.T, bootstrap string) {
-	slow(t)
-	tool := kafkaTool(t)
+func testTransactionsTool(t *testing.T, bootstrap string, tools *kafkaTools) {
 	topic := topicOf(t)
 	cl, ctx := kgoClient(t, bootstrap), timeout(t)
 	if _, err := kadm.NewClient(cl).CreateTopics(ctx, 2, 1, nil, topic); err != nil {
@@ -62,28 +58,23 @@ func testTransactionsTool(t *testing.T, bootstrap string) {
 		{args: "list --transactional-id-pattern {T}-open", want: []string{`{T}-open +1 +\d+ +Empty`}},
 	} {
 		fill := strings.NewReplacer("{T}", topic, "{H}", fmt.Sprint(hanging)).Replace
-		args := append([]string{"transactions", "--bootstrap-server", bootstrap}, strings.Split(fill(step.args), " ")...)
-		jvms <- struct{}{}
-		cmd := exec.CommandContext(timeout(t), tool, args...)
-		cmd.WaitDelay = time.Second
-		cmd.Env = append(os.Environ(), "JDK_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC") // for short runs
-		out, _ := cmd.CombinedOutput()                                                              // it says what is wrong
-		<-jvms
-		lines := strings.Split(string(out), "\n")
+		args := fill(step.args)
+		out, _ := tools.run(t, "", append([]string{"transactions"}, strings.Fields(args)...)...) // it says what is wrong
+		lines := strings.Split(out, "\n")
 		matches := func(pattern string) bool {
 			re := regexp.MustCompile("^" + strings.ReplaceAll(fill(pattern), " +", `\s+`) + "$")
 			return slices.ContainsFunc(lines, func(line string) bool { return re.MatchString(strings.TrimSpace(line)) })
 		}
 		for _, want := range step.want {
 			if !matches(want) {
-				t.Errorf("%s printed\n%s\nwant a line that matches %s", strings.Join(args, " "), out, want)
+				t.Errorf("%s printed\n%s\nwant a line that matches %s", args, out, want)
 			}
 		}
 		if step.never != "" && matches(step.never) {
-			t.Errorf("%s printed\n%s\nwant no line that matches %s", strings.Join(args, " "), out, step.never)
+			t.Errorf("%s printed\n%s\nwant no line that matches %s", args, out, step.never)
 		}
-		if len(step.want) == 0 && step.never == "" && len(strings.TrimSpace(string(out))) > 0 && strings.Contains(string(out), "rror") {
-			t.Errorf("%s printed\n%s", strings.Join(args, " "), out)
+		if len(step.want) == 0 && step.never == "" && len(strings.TrimSpace(out)) > 0 && strings.Contains(out, "rror") {
+			t.Errorf("%s printed\n%s", args, out)
 		}
 	}
 	if err := open.EndTransaction(ctx, kgo.TryCommit); err == nil {
