@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,7 +56,7 @@ func TestClientsLogIn(t *testing.T) {
 func TestAJavaClientLogsIn(t *testing.T) {
 	t.Parallel()
 	slow(t)
-	tool, dir := kafkaTool(t), t.TempDir()
+	dir := t.TempDir()
 	ca, client := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "client.properties")
 	s := harness.Start(t, harness.Options{Args: []string{"--user", "anna:secret", "--tls-ca-out", ca, "--topic", "orders:1"}})
 	writeFile(t, client, `security.protocol=SASL_SSL
@@ -66,10 +65,9 @@ ssl.truststore.location=`+ca+`
 sasl.mechanism=SCRAM-SHA-256
 sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="anna" password="secret";
 `)
-	takeJVM(t)
-	out, err := exec.CommandContext(timeout(t), tool, "topics", "--describe", "--bootstrap-server", s.Bootstrap, "--command-config", client).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "Topic: orders") {
-		t.Errorf("%v\n%s", err, out)
+	out, status := startKafkaTools(t, s.Bootstrap).run(t, "", "topics", "--describe", "--command-config", client)
+	if status != 0 || !strings.Contains(out, "Topic: orders") {
+		t.Errorf("status %d\n%s", status, out)
 	}
 }
 
