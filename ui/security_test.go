@@ -49,6 +49,40 @@ func TestABrokerWithoutAuthorizerSaysSo(t *testing.T) {
 	w.refuse("/security/acls", url.Values{"principal": {"ann"}, "name": {"log"}}, 422, "Give a principal")
 }
 
+func TestACLsAreCreatedAndDeleted(t *testing.T) {
+	w := open(t, broker.WithTopic("log", 1, nil), broker.WithConfig("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+		broker.WithConfig("super.users", "User:ANONYMOUS"))
+	admin := kadm.NewClient(w.client())
+	kept := func() []kadm.DescribedACL {
+		t.Helper()
+		all, err := admin.DescribeACLs(t.Context(), kadm.NewACLs().AnyResource().Allow().AllowHosts().Deny().DenyHosts().Operations().ResourcePatternType(kadm.ACLPatternAny))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []kadm.DescribedACL
+		for _, r := range all {
+			found = append(found, r.Described...)
+		}
+		return found
+	}
+	w.see("/security", 200, "There are no ACLs")
+	lo := url.Values{"principal": {"User:<ann>"}, "host": {"*"}, "permission": {"DENY"}, "operation": {"WRITE"}, "resource": {"TOPIC"}, "name": {"lo"}, "pattern": {"PREFIXED"}}
+	w.submit("/security/acls", lo, "/security?done=acl.created")
+	w.submit("/security/acls", url.Values{"principal": {"User:bob"}, "operation": {"ALTER"}, "resource": {"CLUSTER"}}, "/security?done=acl.created")
+	all := kept()
+	if len(all) != 2 {
+		t.Fatalf("the broker keeps %v, want the two that were added", all)
+	}
+	w.see("/security", 200, "User:&lt;ann&gt;", "DENY", "PREFIXED", "User:bob", "kafka-cluster")
+	w.refuse("/security/acls", url.Values{"principal": {"User:bob"}, "operation": {"NONSENSE"}, "name": {"log"}}, 422)
+	lo.Set("delete", "1")
+	w.submit("/security/acls", lo, "/security?done=acl.deleted")
+	if all := kept(); len(all) != 1 || all[0].Principal != "User:bob" || all[0].Operation != kadm.OpAlter {
+		t.Errorf("the broker keeps %v, want bob's only", all)
+	}
+	w.refuse("/security/acls", lo, 404)
+}
+
 func TestBrokersAreStoppedStartedAndElected(t *testing.T) {
 	w := open(t, broker.WithBrokers(3), broker.WithConfig("default.replication.factor", "3"), broker.WithTopic("log", 3, nil))
 	running := func() (n int) {
