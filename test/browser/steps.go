@@ -59,12 +59,13 @@ func (w *walk) exists(topic string) (bool, error) {
 	return all.Has(topic), err
 }
 
-// replicas is how many the topic gets: three brokers have three to show.
+// replicas is how many the topic gets: three brokers have three to show, and
+// any cluster has one. (SetValue of nothing sets "undefined".)
 func (w *walk) replicas() string {
 	if w.b != nil {
 		return strconv.Itoa(len(w.b.Brokers()))
 	}
-	return ""
+	return "1"
 }
 
 func (w *walk) topics() error {
