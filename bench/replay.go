@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -84,10 +85,15 @@ type load struct {
 // pump sends the load and reads its answers. It returns the bytes of answers.
 func (c *client) pump(l load) (int64, error) {
 	tokens := make(chan struct{}, max(l.depth, 1))
-	failed := make(chan error, 1)
+	failed, stop := make(chan error, 1), make(chan struct{})
 	go func() {
 		for range l.times {
-			tokens <- struct{}{}
+			select {
+			case tokens <- struct{}{}:
+			case <-stop:
+				failed <- nil
+				return
+			}
 			if _, err := c.nc.Write(l.frames); err != nil {
 				failed <- err
 				_ = c.nc.Close()
@@ -97,6 +103,15 @@ func (c *client) pump(l load) (int64, error) {
 		failed <- nil
 	}()
 	var total int64
+	// end gives up after a failed read; what made a write fail before says more.
+	end := func(err error) (int64, error) {
+		close(stop)
+		_ = c.nc.Close()
+		if e := <-failed; e != nil && !errors.Is(e, net.ErrClosed) {
+			err = e
+		}
+		return total, err
+	}
 	buf := make([]byte, 1<<20)
 	have, used := 0, 0
 	for range l.times {
@@ -105,10 +120,7 @@ func (c *client) pump(l load) (int64, error) {
 				used, have = 0, copy(buf, buf[used:have])
 				n, err := c.nc.Read(buf[have:])
 				if have += n; err != nil {
-					if e := <-failed; e != nil {
-						err = e
-					}
-					return total, err
+					return end(err)
 				}
 			}
 			size := 4 + int(binary.BigEndian.Uint32(buf[used:]))
@@ -118,7 +130,7 @@ func (c *client) pump(l load) (int64, error) {
 				used, have = 0, 0
 				n, err := c.nc.Read(buf)
 				if have = n; err != nil {
-					return total, err
+					return end(err)
 				}
 			}
 			used += size
