@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -70,23 +72,33 @@ func (b *Broker) addPartitions4(r *request, t *kmsg.AddPartitionsToTxnRequestTra
 }
 
 // addPartitionsToTxn adds all partitions that t names, or none, or only looks
-// whether they are added. It returns an error for each, in t's order. A client r
-// must be allowed to write; other brokers need not.
+// whether they are added. It returns an error for each, in t's order; where they
+// have errors of their own, t then names each once, as Apache Kafka's answer does.
+// A client r must be allowed to write; other brokers need not.
 func (b *Broker) addPartitionsToTxn(r *request, t *kmsg.AddPartitionsToTxnRequestTransaction, v txn.Version) [][]*kerr.Error {
 	m := b.image.Load()
+	refused := func(topic string, index int32) *kerr.Error {
+		switch {
+		case r != nil && !r.mayTopic(kmsg.ACLOperationWrite, topic):
+			return kerr.TopicAuthorizationFailed
+		case m.topic(topic).partition(index) == nil:
+			return kerr.UnknownTopicOrPartition
+		}
+		return nil
+	}
+	missing := slices.ContainsFunc(t.Topics, func(asked kmsg.AddPartitionsToTxnRequestTransactionTopic) bool {
+		return slices.ContainsFunc(asked.Partitions, func(index int32) bool { return refused(asked.Topic, index) != nil })
+	})
+	if missing || t.VerifyOnly {
+		t.Topics = eachPartitionOnce(t.Topics)
+	}
 	var partitions []txn.Partition
-	missing := false
 	results := make([][]*kerr.Error, len(t.Topics))
 	for i := range t.Topics {
 		asked := &t.Topics[i]
 		results[i] = make([]*kerr.Error, len(asked.Partitions))
-		topic := m.topic(asked.Topic)
 		for j, index := range asked.Partitions {
-			if r != nil && !r.mayTopic(kmsg.ACLOperationWrite, asked.Topic) {
-				results[i][j], missing = kerr.TopicAuthorizationFailed, true
-			} else if topic.partition(index) == nil {
-				results[i][j], missing = kerr.UnknownTopicOrPartition, true
-			}
+			results[i][j] = refused(asked.Topic, index)
 			partitions = append(partitions, txn.Partition{Topic: asked.Topic, Index: index})
 		}
 	}
@@ -111,6 +123,28 @@ func (b *Broker) addPartitionsToTxn(r *request, t *kmsg.AddPartitionsToTxnReques
 		}
 	}
 	return results
+}
+
+// eachPartitionOnce names each partition once, and no topic without partitions.
+func eachPartitionOnce(topics []kmsg.AddPartitionsToTxnRequestTransactionTopic) (once []kmsg.AddPartitionsToTxnRequestTransactionTopic) {
+	at, seen := make(map[string]int), make(map[txn.Partition]bool)
+	for _, t := range topics {
+		for _, index := range t.Partitions {
+			p := txn.Partition{Topic: t.Topic, Index: index}
+			if seen[p] {
+				continue
+			}
+			seen[p] = true
+			i, known := at[t.Topic]
+			if !known {
+				i = len(once)
+				at[t.Topic] = i
+				once = append(once, kmsg.AddPartitionsToTxnRequestTransactionTopic{Topic: t.Topic})
+			}
+			once[i].Partitions = append(once[i].Partitions, index)
+		}
+	}
+	return once
 }
 
 // handleAddOffsetsToTxn serves AddOffsetsToTxn v0-v4 (v2: PRODUCER_FENCED): the

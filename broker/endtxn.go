@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -33,6 +35,9 @@ func (b *Broker) handleWriteTxnMarkers(r *request, req *kmsg.WriteTxnMarkersRequ
 		asked := &req.Markers[i]
 		by := txn.Producer{ID: asked.ProducerID, Epoch: asked.ProducerEpoch}
 		mark := newMarker(asked.Committed, by, asked.CoordinatorEpoch, asked.TransactionVersion >= int8(txn.V2), b.nowMs())
+		if !possible(asked, m) {
+			return markersFailed(req), nil
+		}
 		written := make(map[txn.Partition]struct{})
 		for j := range asked.Topics {
 			t := m.topic(asked.Topics[j].Topic)
@@ -47,6 +52,32 @@ func (b *Broker) handleWriteTxnMarkers(r *request, req *kmsg.WriteTxnMarkersRequ
 		}
 	}
 	return resp, nil
+}
+
+// possible tells whether there can be such a marker. Apache Kafka does not check;
+// it fails when it makes one for a partition that exists.
+func possible(asked *kmsg.WriteTxnMarkersRequestMarker, m *image) bool {
+	if asked.ProducerID != -1 && asked.ProducerEpoch != -1 && asked.TransactionVersion >= 0 {
+		return true
+	}
+	return !slices.ContainsFunc(asked.Topics, func(t kmsg.WriteTxnMarkersRequestMarkerTopic) bool {
+		return slices.ContainsFunc(t.Partitions, func(index int32) bool { return m.topic(t.Topic).partition(index) != nil })
+	})
+}
+
+// markersFailed is the answer where one of the markers cannot be: none is said to
+// be written, even those that were before it.
+func markersFailed(req *kmsg.WriteTxnMarkersRequest) *kmsg.WriteTxnMarkersResponse {
+	resp := req.ResponseKind().(*kmsg.WriteTxnMarkersResponse)
+	tell := newMarkersTold(resp)
+	for i := range req.Markers {
+		for _, t := range req.Markers[i].Topics {
+			for _, index := range t.Partitions {
+				tell.add(req.Markers[i].ProducerID, txn.Partition{Topic: t.Topic, Index: index}, kerr.UnknownServerError.Code)
+			}
+		}
+	}
+	return resp
 }
 
 // markersTold fills the answer to WriteTxnMarkers: one entry for each producer
@@ -91,7 +122,7 @@ func (b *Broker) writeMarker(r *request, p *partition, m *marker) int16 {
 	if p.leadership.Load().leader != r.node.id {
 		return kerr.NotLeaderForPartition.Code
 	}
-	if m.producer.ID < 0 || m.producer.Epoch < 0 {
+	if m.producer.Epoch < 0 {
 		return kerr.UnknownServerError.Code // there is no such marker
 	}
 	if err := b.endTransaction(p, m); err != nil {

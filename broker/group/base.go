@@ -71,38 +71,80 @@ func (g *base) expireOffsets(since int64, subscribed func(topic string) bool) {
 // exist; the others get its error, and nobody is asked about them. may says why
 // the group does not take a partition's offset, if it does not; first is called
 // before one is stored.
+//
+// As in Apache Kafka, what does not exist stands first in the answer, and then
+// each topic has one entry there; a topic that exists and is named without
+// partitions has none (OffsetCommitResponse.Builder).
 func (g *base) commitOffsets(req *kmsg.OffsetCommitRequest, topics Lookup, may func(*Topic, int32) *kerr.Error, first func()) *kmsg.OffsetCommitResponse {
 	resp := kmsg.NewPtrOffsetCommitResponse()
 	resp.Version = req.Version
-	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, 0, len(req.Topics))
+	stored := make([]kmsg.OffsetCommitResponseTopic, 0, len(req.Topics))
+	answer := commitAnswer{resp: resp}
 	for i := range req.Topics {
 		rt := &req.Topics[i]
 		topic := topics(rt.Topic, rt.TopicID)
-		ps := make([]kmsg.OffsetCommitResponseTopicPartition, len(rt.Partitions))
+		ps := make([]kmsg.OffsetCommitResponseTopicPartition, 0, len(rt.Partitions))
+		var missing []kmsg.OffsetCommitResponseTopicPartition
 		for j := range rt.Partitions {
 			rp := &rt.Partitions[j]
-			ps[j].Partition = rp.Partition
-			switch {
-			case topic.Err != 0:
-				ps[j].ErrorCode = topic.Err
-				continue
-			case rp.Partition < 0 || rp.Partition >= topic.Partitions:
-				ps[j].ErrorCode = kerr.UnknownTopicOrPartition.Code
+			p := kmsg.OffsetCommitResponseTopicPartition{Partition: rp.Partition}
+			if p.ErrorCode = topic.Err; p.ErrorCode == 0 && (rp.Partition < 0 || rp.Partition >= topic.Partitions) {
+				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
+			}
+			if p.ErrorCode != 0 {
+				missing = append(missing, p)
 				continue
 			}
 			switch err := may(&topic, rp.Partition); {
 			case err != nil:
-				ps[j].ErrorCode = err.Code
+				p.ErrorCode = err.Code
 			case g.tooLong(rp.Metadata):
-				ps[j].ErrorCode = kerr.OffsetMetadataTooLarge.Code
+				p.ErrorCode = kerr.OffsetMetadataTooLarge.Code
 			default:
 				first()
 				g.commit(&topic, req.RetentionTimeMillis, rp)
 			}
+			ps = append(ps, p)
 		}
-		resp.Topics = append(resp.Topics, kmsg.OffsetCommitResponseTopic{Topic: rt.Topic, TopicID: rt.TopicID, Partitions: ps})
+		if topic.Err != 0 || len(missing) > 0 {
+			answer.add(rt.Topic, rt.TopicID, missing)
+		}
+		if len(ps) > 0 {
+			stored = append(stored, kmsg.OffsetCommitResponseTopic{Topic: rt.Topic, TopicID: rt.TopicID, Partitions: ps})
+		}
+	}
+	if len(resp.Topics) == 0 {
+		resp.Topics = stored
+		return resp
+	}
+	for i := range stored {
+		answer.add(stored[i].Topic, stored[i].TopicID, stored[i].Partitions)
 	}
 	return resp
+}
+
+// commitAnswer is an answer in which each topic has one entry.
+type commitAnswer struct {
+	resp *kmsg.OffsetCommitResponse
+	at   map[commitTopic]int
+}
+
+type commitTopic struct {
+	name string
+	id   [16]byte
+}
+
+func (a *commitAnswer) add(name string, id [16]byte, ps []kmsg.OffsetCommitResponseTopicPartition) {
+	if a.at == nil {
+		a.at = make(map[commitTopic]int)
+	}
+	i, known := a.at[commitTopic{name, id}]
+	if !known {
+		i = len(a.resp.Topics)
+		a.at[commitTopic{name, id}] = i
+		a.resp.Topics = append(a.resp.Topics, kmsg.OffsetCommitResponseTopic{Topic: name, TopicID: id})
+	}
+	a.resp.Topics[i].Partitions = append(a.resp.Topics[i].Partitions, ps...)
 }
 
 // tooLong measures as Java does, in UTF-16 units, which are never more than
@@ -159,10 +201,14 @@ func (g *base) FetchOffsets(version int16, req *kmsg.OffsetFetchRequestGroup, to
 		return resp
 	}
 	resp.Topics = make([]kmsg.OffsetFetchResponseGroupTopic, 0, len(req.Topics))
+	var unknown []kmsg.OffsetFetchResponseGroupTopic // v10 tells them last
 	for i := range req.Topics {
 		rt := &req.Topics[i]
 		t := topics(rt.Topic, rt.TopicID)
 		name, code := t.Name, t.Err
+		if version >= 10 && rt.TopicID == [16]byte{} {
+			code = kerr.UnknownTopicID.Code
+		}
 		if version < 10 && code == kerr.UnknownTopicOrPartition.Code {
 			name, code = rt.Topic, 0
 		}
@@ -178,8 +224,14 @@ func (g *base) FetchOffsets(version int16, req *kmsg.OffsetFetchRequestGroup, to
 			out[j] = fetched(partition, c)
 			out[j].ErrorCode = code
 		}
-		resp.Topics = append(resp.Topics, kmsg.OffsetFetchResponseGroupTopic{Topic: rt.Topic, TopicID: rt.TopicID, Partitions: out})
+		answer := kmsg.OffsetFetchResponseGroupTopic{Topic: rt.Topic, TopicID: rt.TopicID, Partitions: out}
+		if version >= 10 && code != 0 {
+			unknown = append(unknown, answer)
+		} else {
+			resp.Topics = append(resp.Topics, answer)
+		}
 	}
+	resp.Topics = append(resp.Topics, unknown...)
 	return resp
 }
 

@@ -312,7 +312,7 @@ var groupScripts = []script{
 		{name: "leaves", hidden: true, ask: leave("g", leaver(idOf("member joined")))},
 		{name: "same twice", ask: deleteGroups("g", "g")},
 	})},
-	{name: "offset commit", key: kmsg.OffsetCommit, steps: join(topics(spec{"t", 2, nil}), member("g"), []step{
+	{name: "offset commit", key: kmsg.OffsetCommit, steps: join(topics(spec{"t", 2, nil}, spec{"u", 1, nil}), member("g"), []step{
 		// behaviour 183
 		{name: "without member, unknown group", ask: commit("fresh", 7, nil)},
 		{name: "it made a group", ask: describeGroups("fresh")},
@@ -360,6 +360,27 @@ var groupScripts = []script{
 			p.Offset = 10
 			r.Topics[0].Partitions = append(r.Topics[0].Partitions, p)
 		})},
+		{name: "a topic without partitions", ask: commit("fresh", 9, func(_ *actor, r *kmsg.OffsetCommitRequest) { r.Topics[0].Partitions = nil })},
+		{name: "a topic with partitions and one without", ask: commit("fresh", 9, func(x *actor, r *kmsg.OffsetCommitRequest) {
+			r.Topics = append(r.Topics, kmsg.OffsetCommitRequestTopic{Topic: x.name("u"), TopicID: x.topicID("u")})
+		})},
+		{name: "an unknown topic without partitions", ask: commit("fresh", 9, func(x *actor, r *kmsg.OffsetCommitRequest) {
+			r.Topics = append(r.Topics, kmsg.OffsetCommitRequestTopic{Topic: x.name("nope"), TopicID: x.topicID("nope")})
+		})},
+		{name: "a topic twice", ask: commit("fresh", 9, func(_ *actor, r *kmsg.OffsetCommitRequest) { r.Topics = append(r.Topics, r.Topics[0]) })},
+		{name: "a topic twice, with unknown partitions", ask: commit("fresh", 9, func(_ *actor, r *kmsg.OffsetCommitRequest) {
+			p := r.Topics[0].Partitions[0]
+			p.Partition = 9
+			again := r.Topics[0]
+			again.Partitions = []kmsg.OffsetCommitRequestTopicPartition{p, again.Partitions[0]}
+			r.Topics = append(r.Topics, again)
+		})},
+		{name: "by an unknown member, with a topic without partitions", ask: commit("fresh", 9, func(_ *actor, r *kmsg.OffsetCommitRequest) {
+			r.MemberID, r.Topics[0].Partitions = "nobody", nil
+		})},
+		{name: "by an unknown member, with unknown partitions", ask: commit("fresh", 9, func(_ *actor, r *kmsg.OffsetCommitRequest) {
+			r.MemberID, r.Topics[0].Partitions[0].Partition = "nobody", 9
+		})},
 		{name: "no topics", ask: commit("fresh", 9, func(_ *actor, r *kmsg.OffsetCommitRequest) { r.Topics = nil })},
 		{name: "no topics, unknown group", ask: commit("topicless", 9, func(_ *actor, r *kmsg.OffsetCommitRequest) { r.Topics = nil })},
 		{name: "all of it", ask: committed("fresh", "")},
@@ -392,6 +413,30 @@ var groupScripts = []script{
 		{name: "unknown group", ask: committed("other", "t", 0)},
 		{name: "empty group", ask: committed("", "t", 0)},
 		{name: "no partitions", ask: committed("g", "t")},
+		{name: "partitions twice", ask: committed("g", "t", 0, 0, 9, 9, 1, 0)},
+		{name: "unknown partitions twice, and unknown topics", ask: req(func(x *actor, r *kmsg.OffsetFetchRequest) {
+			*r = *committed("g", "nope", 0, 0, 1)(x).(*kmsg.OffsetFetchRequest)
+			more := committed("g", "t", 0, 0)(x).(*kmsg.OffsetFetchRequest)
+			r.Topics = append(r.Topics, more.Topics...)
+			r.Groups[0].Topics = append(r.Groups[0].Topics, more.Groups[0].Topics...)
+		})},
+		{name: "a topic twice", ask: req(func(x *actor, r *kmsg.OffsetFetchRequest) {
+			*r = *committed("g", "t", 0, 1)(x).(*kmsg.OffsetFetchRequest)
+			r.Topics = append(r.Topics, r.Topics...)
+			r.Groups[0].Topics = append(r.Groups[0].Topics, r.Groups[0].Topics...)
+		})},
+		{name: "a zero topic id, and partitions twice", ask: req(func(x *actor, r *kmsg.OffsetFetchRequest) {
+			*r = *committed("g", "nope", 0, 0, 1)(x).(*kmsg.OffsetFetchRequest)
+			r.Groups[0].Topics[0].TopicID = [16]byte{}
+			again := r.Groups[0].Topics[0]
+			again.Partitions = []int32{0, 2}
+			r.Groups[0].Topics = append(r.Groups[0].Topics, committed("g", "t", 0, 0)(x).(*kmsg.OffsetFetchRequest).Groups[0].Topics[0], again)
+		})},
+		{name: "an unknown topic twice", ask: req(func(x *actor, r *kmsg.OffsetFetchRequest) {
+			*r = *committed("g", "nope", 0, 1)(x).(*kmsg.OffsetFetchRequest)
+			r.Topics = append(r.Topics, r.Topics...)
+			r.Groups[0].Topics = append(r.Groups[0].Topics, r.Groups[0].Topics...)
+		})},
 		{name: "require stable", ask: req(func(x *actor, r *kmsg.OffsetFetchRequest) {
 			*r = *committed("g", "t", 0)(x).(*kmsg.OffsetFetchRequest)
 			r.RequireStable = true
