@@ -199,12 +199,12 @@ func (b *Broker) Close() error {
 func (b *Broker) Addr() string { return b.Addrs()[0] }
 
 // Addrs are the addresses that the brokers listen on, as host:port, the first
-// broker's first. Those of a stopped broker are among them: it listens there
-// again when it is started.
+// broker's first: those of the first kind of port, see [WithExtraPort]. Those of
+// a stopped broker are among them: it listens there again when it is started.
 func (b *Broker) Addrs() []string {
 	var addrs []string
 	for _, n := range b.nodes {
-		addrs = append(addrs, n.addrs()...)
+		addrs = append(addrs, n.ports[0].addrs()...)
 	}
 	return addrs
 }
