@@ -173,6 +173,9 @@ func (p *partition) end(m *marker, expireAfter int64) (at int64, err *apiError) 
 		return 0, err
 	}
 	at = p.log.Append(m.batch, p.leadership.Load().leaderEpoch, &p.settings.Load().log, m.now)
+	if m.producer.ID < 0 {
+		return at, nil // nobody's: kept as a record alone (RecordBatch.hasProducerId)
+	}
 	var first int64
 	p.producers, first = p.producers.ended(m, expireAfter)
 	if first >= 0 {

@@ -149,3 +149,16 @@ func TestAProducerWithAnOpenTransactionIsNotForgotten(t *testing.T) {
 		t.Errorf("committed is %q", got)
 	}
 }
+
+// A marker may name a producer that there can't be: it is stored, and nobody is
+// remembered for it.
+func TestAMarkerOfNobodyIsARecordAlone(t *testing.T) {
+	b, _ := atRest(t)
+	p := onlyPartition(t, b, "t")
+	if err := b.endTransaction(p, newMarker(true, by(-7, 0), 0, false, b.nowMs())); err != nil {
+		t.Fatal(err)
+	}
+	if end, active := p.log.EndOffset(), p.activeProducers(b.nowMs(), b.producerExpiry()); end != 1 || len(active) != 0 {
+		t.Errorf("the log ends at %d, and the producers are %v", end, active)
+	}
+}
