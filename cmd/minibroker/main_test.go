@@ -189,7 +189,10 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer half.Close()
-	fmt.Fprint(half, "GET / HTTP/1.1\r\n")
+	fmt.Fprintf(half, "POST /api/v1/topics HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", url)
+	if line, err := bufio.NewReader(half).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("to half a request it said %q, %v", line, err)
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
