@@ -98,6 +98,15 @@ const (
 	atStart = -2
 )
 
+// bounds is where each partition starts and ends.
+func (c *cluster) bounds(ctx context.Context, partitions map[string][]int32) (starts, ends map[string]map[int32]int64, err error) {
+	if starts, err = c.offsets(ctx, atStart, partitions); err != nil {
+		return nil, nil, err
+	}
+	ends, err = c.offsets(ctx, atEnd, partitions)
+	return starts, ends, err
+}
+
 // offsets asks each partition for its offset at a time in milliseconds, or at
 // an end. A partition that has none, or does not answer, is not in the result.
 func (c *cluster) offsets(ctx context.Context, at int64, partitions map[string][]int32) (map[string]map[int32]int64, error) {

@@ -217,11 +217,7 @@ func (s *site) groupOf(ctx context.Context, id string) (*groupView, error) {
 			ask(topic, p)
 		}
 	}
-	starts, err := s.cluster.offsets(ctx, atStart, asked)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := s.cluster.offsets(ctx, atEnd, asked)
+	starts, ends, err := s.cluster.bounds(ctx, asked)
 	if err != nil {
 		return nil, err
 	}

@@ -176,11 +176,7 @@ type span struct {
 // spans finds what to read of each partition.
 func (s *site) spans(ctx context.Context, v *messagesView, cursor string) ([]*span, error) {
 	asked := map[string][]int32{v.Topic: v.chosen}
-	starts, err := s.cluster.offsets(ctx, atStart, asked)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := s.cluster.offsets(ctx, atEnd, asked)
+	starts, ends, err := s.cluster.bounds(ctx, asked)
 	if err != nil {
 		return nil, err
 	}

@@ -83,11 +83,7 @@ func (s *site) plan(r *http.Request, g *groupView) ([]move, error) {
 		return nil, err
 	}
 	asked := map[string][]int32{topic: parts}
-	starts, err := s.cluster.offsets(ctx, atStart, asked)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := s.cluster.offsets(ctx, atEnd, asked)
+	starts, ends, err := s.cluster.bounds(ctx, asked)
 	if err != nil {
 		return nil, err
 	}

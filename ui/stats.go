@@ -98,11 +98,7 @@ func (s *site) stats(r *http.Request) (any, error) {
 	all := numbers(t)
 	v := statsView{Topic: name, Parts: []partStat{}, Common: []keyCount{}}
 	asked := map[string][]int32{name: all}
-	starts, err := s.cluster.offsets(ctx, atStart, asked)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := s.cluster.offsets(ctx, atEnd, asked)
+	starts, ends, err := s.cluster.bounds(ctx, asked)
 	if err != nil {
 		return nil, err
 	}

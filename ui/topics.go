@@ -206,11 +206,7 @@ func (s *site) topic(r *http.Request) (any, error) {
 	}
 	v := topicView{topicRow: row, ID: base64.RawURLEncoding.EncodeToString(t.TopicID[:]), Consumers: []topicGroup{}}
 	asked := map[string][]int32{name: numbers(t)}
-	starts, err := s.cluster.offsets(ctx, atStart, asked)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := s.cluster.offsets(ctx, atEnd, asked)
+	starts, ends, err := s.cluster.bounds(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
