@@ -161,11 +161,7 @@ func (s *site) clone(r *http.Request) (string, error) {
 	defer cancel()
 	defer s.cluster.client.PurgeTopicsFromProducing(to)
 	asked := map[string][]int32{name: numbers(t)}
-	starts, err := s.cluster.offsets(ctx, atStart, asked)
-	if err != nil {
-		return "", err
-	}
-	ends, err := s.cluster.offsets(ctx, atEnd, asked)
+	starts, ends, err := s.cluster.bounds(ctx, asked)
 	if err != nil {
 		return "", err
 	}
