@@ -98,11 +98,7 @@ func (s *site) fillTopics(ctx context.Context, rows []topicRow) error {
 			partitions[row.Name] = append(partitions[row.Name], p)
 		}
 	}
-	starts, err := s.cluster.offsets(ctx, atStart, partitions)
-	if err != nil {
-		return err
-	}
-	ends, err := s.cluster.offsets(ctx, atEnd, partitions)
+	starts, ends, err := s.cluster.bounds(ctx, partitions)
 	if err != nil {
 		return err
 	}
