@@ -13,7 +13,7 @@ import (
 // fault is a specification that must be right.
 func (c *caller) fault(spec string) fault.Fault {
 	c.t.Helper()
-	f, err := specOf(c.t, spec).fault()
+	f, err := specOf(c.t, spec).Fault()
 	if err != nil {
 		c.t.Fatalf("%s: %v", spec, err)
 	}
@@ -97,6 +97,7 @@ func TestFaultsAreReadAsTheyAreWritten(t *testing.T) {
 		`{"kind":"lose-answer","api":"Produce"}`:                                                                              `lose the answer to Produce`,
 		`{"kind":"cut-answer","api":"Produce"}`:                                                                               `cut the answer to Produce`,
 		`{"kind":"throttle","api":"Produce","wait":"250ms"}`:                                                                  `throttle Produce for 250ms`,
+		`{"kind":"fail","api":"Produce","error":"7","every":10,"always":true}`:                                                `fail Produce with REQUEST_TIMED_OUT, one in 10, always`,
 		`{"kind":"hold","api":"JoinGroup","optional":true}`:                                                                   `hold JoinGroup`,
 		`{"kind":"corrupt","topic":"orders"}`:                                                                                 `corrupt the records in Fetch on topic "orders"`,
 		`{"kind":"slow-answer","api":"Fetch","rate":1000,"broker":2}`:                                                         `send the answer to Fetch at 1000 bytes per second to broker 2`,

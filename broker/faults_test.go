@@ -416,3 +416,31 @@ func TestAFaultOfATopicHitsAFetchInASession(t *testing.T) {
 		}
 	}
 }
+
+func TestAFaultHitsOneInSoManyRequests(t *testing.T) {
+	b := Start(t, WithMemoryNetwork(), WithTopic("orders", 1, nil))
+	c := dialMemory(t, b, "test")
+	f := b.Inject(fault.Fail(kmsg.Produce, kerr.RequestTimedOut).After(1).Every(3).Times(2))
+	var hit []int
+	for i := range 12 {
+		if ask[*kmsg.ProduceResponse](c, produceTo(t, b, "orders", 0)).Topics[0].Partitions[0].ErrorCode != 0 {
+			hit = append(hit, i+1)
+		}
+	}
+	if !slices.Equal(hit, []int{4, 7}) || f.Hits() != 2 {
+		t.Errorf("requests %v are hit, %d by its own count; want the 4th and the 7th", hit, f.Hits())
+	}
+}
+
+func TestFaultsDoNotHitThoseWhoComeByTheInnerPort(t *testing.T) {
+	b := Start(t, WithMemoryNetwork())
+	b.Inject(fault.Drop(fault.Any).Always().Optional())
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.Bootstrap()), kgo.Dialer(b.AdminDialer()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.Ping(t.Context()); err != nil {
+		t.Errorf("the inner port answers %v", err)
+	}
+}

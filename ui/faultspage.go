@@ -4,15 +4,14 @@ package ui
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker"
 	"minibroker/broker/fault"
@@ -22,65 +21,89 @@ import (
 // mostFaults is how many faults the page puts in place.
 const mostFaults = 100
 
-// faultKinds are what a fault can do, by the name in the form.
-var faultKinds = []string{"fail", "delay", "drop", "lose", "cut", "throttle", "hold", "corrupt"}
-
 type faultsView struct {
-	Faults []faultRow `json:"faults"`
-	Kinds  []string   `json:"kinds"`
-	APIs   []string   `json:"apis"`
-	Errors []string   `json:"errors"`
+	Faults  []faultRow   `json:"faults"`
+	Presets []presetView `json:"presets"`
+	Kinds   []string     `json:"kinds"`
+	APIs    []string     `json:"apis"`
+	Errors  []string     `json:"errors"`
+	Brokers []int32      `json:"brokers"`
+	Topics  []string     `json:"-"` // to choose from
+	Groups  []string     `json:"-"`
 }
 
 type faultRow struct {
-	ID   int    `json:"id"`
-	What string `json:"what"` // in English
-	Hits int    `json:"hits"`
-	Hold bool   `json:"hold"`
-	Left int    `json:"left"` // -1: it never ends
+	ID     int     `json:"id"`
+	What   string  `json:"what"` // in English
+	Kind   string  `json:"kind"`
+	API    string  `json:"api"`   // any: every API
+	Value  string  `json:"value"` // the error, the time or the rate
+	Only   []limit `json:"only"`  // the requests that it is about
+	Every  int     `json:"every"` // it hits one in so many; 0 or 1: each
+	Passes int     `json:"passes"`
+	Hits   int     `json:"hits"`
+	Left   int     `json:"left"` // -1: it never ends
+	Open   bool    `json:"released"`
 }
 
-// faultIDs gives faults numbers, which they have for no one but the page.
-type faultIDs struct {
-	mu   sync.Mutex
-	next int
-	of   map[*broker.Injected]int
+// Hold says whether it keeps requests.
+func (f faultRow) Hold() bool { return f.Kind == "hold" && !f.Open }
+
+// limit is one thing that a fault is narrowed to.
+type limit struct {
+	By    string `json:"by"` // key of its name
+	Value string `json:"value"`
 }
 
-// number counts the faults that are in place, and forgets the others.
-func (ids *faultIDs) number(all []*broker.Injected) map[int]*broker.Injected {
-	ids.mu.Lock()
-	defer ids.mu.Unlock()
-	now, byID := map[*broker.Injected]int{}, map[int]*broker.Injected{}
-	for _, in := range all {
-		id, ok := ids.of[in]
-		if !ok {
-			ids.next++
-			id = ids.next
+func (s *site) faults(r *http.Request) (any, error) {
+	v := faultsView{Faults: []faultRow{}, Presets: presetViews(), Kinds: fault.Kinds, Errors: errorNames(), APIs: apiNames(), Groups: s.broker.Groups()}
+	for _, in := range s.broker.Faults() {
+		v.Faults = append(v.Faults, faultRowOf(in))
+	}
+	for _, b := range s.broker.Brokers() {
+		v.Brokers = append(v.Brokers, b.ID)
+	}
+	v.Groups = v.Groups[:min(len(v.Groups), pageRows)]
+	var err error
+	v.Topics, _, err = s.someTopics(r.Context())
+	return v, err
+}
+
+func faultRowOf(in *broker.Injected) faultRow {
+	f := in.Fault()
+	row := faultRow{ID: in.ID(), What: f.String(), Kind: fault.Kinds[f.Kind], API: "any", Only: []limit{}, Every: f.Stride, Passes: f.Skipped, Hits: in.Hits(), Left: -1, Open: in.Released()}
+	if f.API != fault.Any {
+		row.API = f.API.Name()
+	}
+	if f.Count > 0 {
+		row.Left = max(0, f.Count-row.Hits)
+	}
+	switch f.Kind {
+	case fault.KindFail:
+		row.Value = f.Error.Message
+	case fault.KindDelay, fault.KindThrottle:
+		row.Value = f.Wait.String()
+	case fault.KindSlowRequest, fault.KindSlowAnswer:
+		row.Value = strconv.Itoa(f.Rate) + " B/s"
+	}
+	only := func(by, value string) {
+		if value != "" {
+			row.Only = append(row.Only, limit{by, visible(value)})
 		}
-		now[in], byID[id] = id, in
 	}
-	ids.of = now
-	return byID
-}
-
-func (s *site) faults(*http.Request) (any, error) {
-	v := faultsView{Faults: []faultRow{}, Kinds: faultKinds, Errors: errorNames()}
-	byID := s.faultIDs.number(s.broker.Faults())
-	for id, in := range byID {
-		f := in.Fault()
-		row := faultRow{ID: id, What: f.String(), Hits: in.Hits(), Hold: f.Kind == fault.KindHold, Left: -1}
-		if f.Count > 0 {
-			row.Left = max(0, f.Count-row.Hits)
+	number := func(n int32) string {
+		if n < 0 {
+			return ""
 		}
-		v.Faults = append(v.Faults, row)
+		return strconv.Itoa(int(n))
 	}
-	slices.SortFunc(v.Faults, func(a, b faultRow) int { return cmp.Compare(a.ID, b.ID) })
-	for _, api := range protocol.APIs() {
-		v.APIs = append(v.APIs, api.Name)
-	}
-	slices.Sort(v.APIs)
-	return v, nil
+	only("topic", f.Topic)
+	only("partition", number(f.Partition))
+	only("group", f.Group)
+	only("transaction.id", f.TransactionalID)
+	only("client", f.ClientID)
+	only("broker", number(f.Broker))
+	return row
 }
 
 // errorNames are Kafka's errors.
@@ -94,93 +117,78 @@ var errorNames = sync.OnceValue(func() []string {
 	return names
 })
 
-// addFault puts in place what the form describes.
-func (s *site) addFault(r *http.Request) (string, error) {
-	f, err := faultOf(r)
-	if err != nil {
-		return "", err
+// apiNames are the APIs that a fault can be about, all of them first.
+var apiNames = sync.OnceValue(func() []string {
+	var names []string
+	for _, api := range protocol.APIs() {
+		names = append(names, api.Name)
 	}
-	if len(s.broker.Faults()) >= mostFaults {
+	slices.Sort(names)
+	return append([]string{"any"}, names...)
+})
+
+// addFault puts in place what the form describes: one fault, or those of a preset.
+func (s *site) addFault(r *http.Request) (string, error) {
+	specs := presets[r.Form.Get("preset")]
+	if !r.Form.Has("preset") {
+		spec, err := specOf(r)
+		if err != nil {
+			return "", err
+		}
+		specs = []fault.Spec{spec}
+	}
+	if len(specs) == 0 {
+		return "", say(http.StatusUnprocessableEntity, "problem.form")
+	}
+	if len(s.broker.Faults())+len(specs) > mostFaults {
 		return "", say(http.StatusConflict, "problem.fault.many", mostFaults)
 	}
-	s.broker.Inject(f)
+	var all []fault.Fault
+	for _, spec := range specs {
+		f, err := spec.Fault()
+		if wrong := (*fault.SpecError)(nil); errors.As(err, &wrong) {
+			return "", &problem{status: http.StatusUnprocessableEntity, Key: "problem.fault." + wrong.Field, Detail: wrong.Detail}
+		}
+		all = append(all, f.Optional())
+	}
+	for _, f := range all {
+		s.broker.Inject(f)
+	}
 	return "/faults?done=fault.set", nil
 }
 
-func faultOf(r *http.Request) (fault.Fault, error) {
-	wrong := func(key string) (fault.Fault, error) {
-		return fault.Fault{}, say(http.StatusUnprocessableEntity, key)
-	}
+// specOf reads the form.
+func specOf(r *http.Request) (fault.Spec, error) {
 	field := func(name string) string { return strings.TrimSpace(r.Form.Get(name)) }
-	number := func(name string, empty int) (int, bool) {
+	wrong := false
+	number := func(name string, empty int) int {
 		if field(name) == "" {
-			return empty, true
+			return empty
 		}
-		n, err := strconv.Atoi(field(name))
-		return n, err == nil && n >= 0
+		n, err := strconv.ParseInt(field(name), 10, 32)
+		wrong = wrong || err != nil || n < 0
+		return int(n)
 	}
-	apis := protocol.APIs()
-	i := slices.IndexFunc(apis, func(a protocol.API) bool { return a.Name == field("api") })
-	kind := field("kind")
-	if i < 0 && kind != "corrupt" {
-		return wrong("problem.fault.api")
-	}
-	var api kmsg.Key
-	if i >= 0 {
-		api = kmsg.Key(apis[i].Key)
-	}
-	wait, waitOK := number("wait", 1000)
-	if !waitOK || wait > int(time.Hour/time.Millisecond) {
-		return wrong("problem.fault.wait")
-	}
-	d := time.Duration(wait) * time.Millisecond
-	var f fault.Fault
-	switch kind {
-	case "fail":
-		var failure *kerr.Error
-		for code := int16(-1); code < 200; code++ {
-			if e := kerr.TypedErrorForCode(code); e != nil && e.Message == field("error") {
-				failure = e
-			}
+	id := func(name string) *int32 {
+		if field(name) == "" {
+			return nil
 		}
-		if failure == nil {
-			return wrong("problem.fault.error")
-		}
-		f = fault.Fail(api, failure)
-	case "delay":
-		f = fault.Delay(api, d)
-	case "drop":
-		f = fault.Drop(api)
-	case "lose":
-		f = fault.LoseAnswer(api)
-	case "cut":
-		f = fault.CutAnswer(api)
-	case "throttle":
-		f = fault.Throttle(api, d)
-	case "hold":
-		f = fault.Hold(api)
-	case "corrupt":
-		f = fault.Corrupt()
-	default:
-		return wrong("problem.form")
+		n := int32(number(name, 0))
+		return &n
 	}
-	f.Topic, f.Group, f.ClientID = field("topic"), field("group"), field("client")
-	if field("partition") != "" {
-		p, ok := number("partition", 0)
-		if !ok {
-			return wrong("problem.fault.number")
-		}
-		f.Partition = int32(p)
+	spec := fault.Spec{Kind: field("kind"), API: field("api"), Error: field("error"), Wait: cmp.Or(field("wait"), "1000"), Rate: number("rate", 1000), Topic: field("topic"), Partition: id("partition"),
+		Group: field("group"), ClientID: field("client"), Transactional: field("transaction"), Broker: id("broker"), Times: number("times", 1), After: number("after", 0), Every: number("every", 0)}
+	spec.Always = spec.Times == 0
+	if spec.Kind == "corrupt" {
+		spec.API = "" // there is no choice
 	}
-	times, ok := number("times", 1)
-	after, ok2 := number("after", 0)
-	if !ok || !ok2 {
-		return wrong("problem.fault.number")
+	if _, err := strconv.Atoi(spec.Wait); err == nil {
+		spec.Wait += "ms"
 	}
-	if f = f.After(after).Optional(); times == 0 {
-		return f.Always(), nil
+	if wrong {
+		return spec, say(http.StatusUnprocessableEntity, "problem.fault.times")
 	}
-	return f.Times(times), nil
+	return spec, nil
 }
 
 // endFault removes a fault, or opens the gate of one that holds requests.
@@ -189,15 +197,15 @@ func (s *site) endFault(r *http.Request) (string, error) {
 		s.broker.ClearFaults()
 		return "/faults?done=fault.cleared", nil
 	}
-	id, _ := strconv.Atoi(r.PathValue("id"))
-	in := s.faultIDs.number(s.broker.Faults())[id]
-	if in == nil {
+	all := s.broker.Faults()
+	i := slices.IndexFunc(all, func(in *broker.Injected) bool { return strconv.Itoa(in.ID()) == r.PathValue("id") })
+	if i < 0 {
 		return "", say(http.StatusNotFound, "problem.fault.gone")
 	}
 	if r.Form.Get("release") != "" {
-		in.Release()
+		all[i].Release()
 		return "/faults?done=fault.released", nil
 	}
-	in.Remove()
+	all[i].Remove()
 	return "/faults?done=fault.removed", nil
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"minibroker/broker/fault"
 )
 
 var update = flag.Bool("update", false, "write the golden pages anew")
@@ -89,12 +91,14 @@ func fixtures() map[string]struct {
 		"exchange-large": {"exchange", "/wire/8", exchangeView{silent, messageView{Bytes: 3e6, Cut: true, Hex: "00"}, nil, nil}},
 		"doctor":         {"doctor", "/doctor", doctorView{"localhost:9092", 1, []patientRow{{"kafka-python 2.2.15", "app", "172.18.0.4", "localhost:9092", 9092, at, "lost", "gateway"}, {"librdkafka 2.1", "", "10.0.0.3", "broker:9092", 9092, at, "works", "rule"}}}},
 		"doctor-empty":   {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092"}},
-		"faults":         {"faults", "/faults", faultsView{[]faultRow{{1, "hold JoinGroup, always", 3, true, -1}, {2, "drop the connection before Produce", 0, false, 1}}, faultKinds, []string{"Produce"}, []string{"NOT_LEADER_FOR_PARTITION"}}},
-		"faults-empty":   {"faults", "/faults", faultsView{Kinds: faultKinds}},
-		"clock":          {"clock", "/clock", clockView{Now: at, Steps: clockSteps}},
-		"clock-virtual":  {"clock", "/clock", clockView{Virtual: true, Now: at, Next: &at, Steps: clockSteps}},
-		"lab":            {"lab", "/lab", labView{"orders", []string{"orders"}, false, frame}},
-		"lab-empty":      {"lab", "/lab", labView{}},
+		"faults": {"faults", "/faults", faultsView{Faults: []faultRow{{ID: 1, What: "hold JoinGroup, always", Kind: "hold", API: "JoinGroup", Only: []limit{{"group", "billing"}}, Hits: 3, Left: -1},
+			{ID: 2, What: "delay any request by 1s, one in 10, after 2", Kind: "delay", API: "any", Value: "1s", Every: 10, Passes: 2, Left: 1}, {ID: 3, What: "hold SyncGroup", Kind: "hold", API: "SyncGroup", Left: -1, Open: true}},
+			Presets: presetViews()[:1], Kinds: fault.Kinds, APIs: []string{"any", "Produce"}, Errors: []string{"NOT_LEADER_FOR_PARTITION"}, Brokers: []int32{1}, Topics: []string{"orders"}, Groups: []string{"billing"}}},
+		"faults-empty":  {"faults", "/faults", faultsView{Presets: presetViews(), Kinds: fault.Kinds}},
+		"clock":         {"clock", "/clock", clockView{Now: at, Steps: clockSteps}},
+		"clock-virtual": {"clock", "/clock", clockView{Virtual: true, Now: at, Next: &at, Steps: clockSteps}},
+		"lab":           {"lab", "/lab", labView{"orders", []string{"orders"}, false, frame}},
+		"lab-empty":     {"lab", "/lab", labView{}},
 		"security": {"security", "/security", securityView{Users: []scramRow{{"ann", "SCRAM-SHA-256", 4096}}, Quotas: []quotaRow{{User: "ann", Client: byDefault, Key: "producer_byte_rate", Value: 1024}},
 			ACLs: []aclRow{{"User:ann", "*", "DENY", "READ", "TOPIC", "orders", "LITERAL"}}, Mechanisms: scramMechanisms, Resources: aclResources, Operations: aclOperations, Patterns: aclPatterns, Permissions: aclPermissions, QuotaKeys: quotaKeys}},
 		"security-empty": {"security", "/security", securityView{ACLsOff: "SECURITY_DISABLED"}},

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"minibroker/broker/fault"
 )
 
 // composed are the beginnings of keys that are put together when a page is made.
-var composed = []string{"api.", "doctor.", "fault.", "kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem.", "why.", "explain."}
+var composed = []string{"api.", "doctor.", "fault.", "kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem.", "why.", "explain.", "preset."}
 
 func TestEveryTextIsInEveryLanguage(t *testing.T) {
 	want := slices.Sorted(maps.Keys(languages()["en"].texts))
@@ -66,10 +68,19 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	for _, list := range []struct {
 		prefix string
 		names  []string
-	}{{"explain.", findings}, {"wire.family.", families}, {"mode.", modes}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", faultKinds}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
+	}{{"explain.", findings}, {"wire.family.", families}, {"mode.", modes}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", fault.Kinds}, {"preset.", presetNames}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
 		for _, name := range list.names {
 			used[list.prefix+name] = true
 		}
+	}
+	for _, kind := range fault.Kinds {
+		used["fault."+kind+".help"] = true
+	}
+	for _, name := range presetNames {
+		used["preset."+name+".see"] = true
+	}
+	for _, name := range []string{"topic", "partition", "group", "transaction.id", "client", "broker"} { // what a fault is narrowed to
+		used[name] = true
 	}
 	texts := languages()[fallback].texts
 	for key := range used {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,7 +162,8 @@ func TestFaultsAreSetSeenAndRemoved(t *testing.T) {
 	w := open(t, broker.WithTopic("log", 1, nil))
 	w.see("/faults", 200, "All requests are answered as they should be")
 	w.submit("/faults", url.Values{"kind": {"fail"}, "api": {"ListGroups"}, "error": {"GROUP_AUTHORIZATION_FAILED"}, "times": {"0"}, "client": {"victim"}}, "/faults?done=fault.set")
-	w.see("/faults", 200, "fail ListGroups with GROUP_AUTHORIZATION_FAILED from client &#34;victim&#34;, always")
+	w.see("/faults", 200, "answer with an error <code>GROUP_AUTHORIZATION_FAILED</code>", `<span class="mono">victim</span>`)
+	w.see("/api/v1/pages/faults", 200, `"what":"fail ListGroups with GROUP_AUTHORIZATION_FAILED from client \"victim\", always"`)
 	c := w.client(kgo.ClientID("victim"))
 	ask := func() int16 {
 		resp, err := c.Request(t.Context(), kmsg.NewPtrListGroupsRequest())
@@ -184,20 +186,83 @@ func TestFaultsAreSetSeenAndRemoved(t *testing.T) {
 	gate := w.b.Inject(fault.Hold(kmsg.Heartbeat).Optional())
 	w.submit("/faults/2/end", url.Values{"release": {"1"}}, "/faults?done=fault.released")
 	gate.Remove()
-	for _, form := range []url.Values{{"kind": {"fail"}, "api": {"Produce"}}, {"kind": {"delay"}, "api": {"Nope"}}, {"kind": {"delay"}, "api": {"Fetch"}, "wait": {"99999999"}},
-		{"kind": {"drop"}, "api": {"Fetch"}, "times": {"-1"}}, {"kind": {"explode"}, "api": {"Fetch"}}} {
-		w.refuse("/faults", form, 422)
+	for _, wrong := range []url.Values{{"kind": {"fail"}, "api": {"Produce"}}, {"kind": {"delay"}, "api": {"Nope"}}, {"kind": {"delay"}, "api": {"Fetch"}, "wait": {"soon"}}, {"kind": {"slow-answer"}, "api": {"Fetch"}, "rate": {"0"}},
+		{"kind": {"drop"}, "api": {"Fetch"}, "times": {"-1"}}, {"kind": {"drop"}, "api": {"Fetch"}, "broker": {"x"}}, {"kind": {"explode"}, "api": {"Fetch"}}, {"preset": {"nope"}}} {
+		w.refuse("/faults", wrong, 422)
 	}
-	for _, kind := range faultKinds {
-		w.submit("/faults", url.Values{"kind": {kind}, "api": {"Fetch"}, "error": {"INVALID_CONFIG"}, "client": {"victim"}, "topic": {"log"}, "partition": {"0"}, "after": {"2"}, "times": {"3"}}, "/faults?done=fault.set")
+	// All that the engine has can be said in the form.
+	for _, kind := range fault.Kinds {
+		w.submit("/faults", url.Values{"kind": {kind}, "api": {"any"}, "error": {"INVALID_CONFIG"}, "wait": {"1m30s"}, "rate": {"7"}, "topic": {"log"}, "partition": {"0"}, "group": {"g"}, "transaction": {"x"}, "client": {"victim"}, "broker": {"1"}, "after": {"2"}, "every": {"10"}, "times": {"3"}}, "/faults?done=fault.set")
 	}
-	if n := len(w.b.Faults()); n != len(faultKinds) {
-		t.Errorf("%d faults are in place, want one of each kind", n)
+	for i, in := range w.b.Faults() {
+		want := fault.Fault{Kind: fault.Kind(i), API: fault.Any, Topic: "log", Group: "g", TransactionalID: "x", ClientID: "victim", Broker: 1, Skipped: 2, Stride: 10, Count: 3, MayMiss: true}
+		switch want.Kind {
+		case fault.KindFail:
+			want.Error = kerr.InvalidConfig
+		case fault.KindDelay, fault.KindThrottle:
+			want.Wait = 90 * time.Second
+		case fault.KindCorrupt:
+			want.API = kmsg.Fetch
+		case fault.KindSlowAnswer, fault.KindSlowRequest:
+			want.Rate = 7
+		}
+		if got := in.Fault(); got != want {
+			t.Errorf("%s became %+v, want %+v", fault.Kinds[i], got, want)
+		}
 	}
+	w.see("/faults", 200, "take it in slowly", "7 B/s", "one in 10", "after 2", `<span class="quiet">Transactional id</span> <span class="mono">x</span>`)
 	w.submit("/faults/all/end", nil, "/faults?done=fault.cleared")
 	if n := len(w.b.Faults()); n != 0 {
 		t.Errorf("%d faults are left", n)
 	}
+}
+
+// What a preset promises comes true, and its form can be adjusted.
+func TestReadyMadeFaultsHitWhatTheySay(t *testing.T) {
+	w := open(t, broker.WithTopic("log", 1, nil))
+	for _, name := range presetNames {
+		w.submit("/faults", url.Values{"preset": {name}}, "/faults?done=fault.set")
+		if n := len(w.b.Faults()); n != len(presets[name]) {
+			t.Errorf("%s put %d faults in place, want %d", name, n, len(presets[name]))
+		}
+		var does []string
+		for _, in := range w.b.Faults() {
+			does = append(does, in.Fault().String())
+		}
+		for _, v := range presetViews() {
+			if v.Name != name {
+				continue
+			}
+			if !slices.Equal(v.Does, does) {
+				t.Errorf("%s says %q and does %q", name, v.Does, does)
+			}
+			if v.Adjust != "" {
+				w.b.ClearFaults()
+				q, err := url.ParseQuery(v.Adjust[1:])
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.see("/faults"+v.Adjust, 200, `<option value="`+q.Get("kind")+`" selected>`)
+				w.submit("/faults", q, "/faults?done=fault.set")
+				if got := w.b.Faults()[0].Fault().String(); got != does[0] {
+					t.Errorf("the form of %s makes %q, want %q", name, got, does[0])
+				}
+			}
+		}
+		w.b.ClearFaults()
+	}
+	w.submit("/faults", url.Values{"preset": {"tenth.fails"}}, "/faults?done=fault.set")
+	c := w.client(kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.RecordRetries(0), kgo.DisableIdempotentWrite())
+	failed := 0
+	for range 20 {
+		if c.ProduceSync(t.Context(), record("log", "k", "v")).FirstErr() != nil {
+			failed++
+		}
+	}
+	if failed != 2 || w.b.Faults()[0].Hits() != 2 {
+		t.Errorf("%d of 20 writes failed, want one in ten", failed)
+	}
+	w.see("/faults", 200, `<td class="num">2</td><td class="num">∞</td>`)
 }
 
 func TestAVirtualClockIsMoved(t *testing.T) {

@@ -36,7 +36,7 @@ var fields = map[string]string{
 	"POST /topics/{topic}/send": "key key_empty value value_null headers partition copies file", "POST /groups/{group}/reset": "topic target", "POST /groups/{group}/delete": "name",
 	"POST /groups/{group}/forget": "topic name", "POST /brokers/{id}": "config value reset", "POST /security/users": "user mechanism password iterations delete",
 	"POST /security/acls": "principal host permission operation resource name pattern delete", "POST /security/quotas": "user client ip key value delete",
-	"POST /faults": "kind api error wait topic partition group client times after", "POST /faults/{id}/end": "release", "POST /clock": "by",
+	"POST /faults": "preset kind api error wait rate topic partition group transaction client broker times every after", "POST /faults/{id}/end": "release", "POST /clock": "by",
 }
 
 type object = map[string]any

@@ -43,7 +43,6 @@ type site struct {
 	history   history
 	steps     steps
 	wire      wire
-	faultIDs  faultIDs
 }
 
 // newSite is the web UI of the cluster that c is a client of. b is nil for a

@@ -53,6 +53,7 @@ type Fault struct {
 	ClientID        string        // empty: any
 	Broker          int32         // the id of the broker asked; -1: any
 	Skipped         int           // requests that it lets pass first
+	Stride          int           // it hits one in so many of the others; 0 or 1: each
 	Count           int           // how many requests it hits; 0: all
 	MayMiss         bool          // a test does not fail if it never happens
 }
@@ -156,6 +157,17 @@ func (f Fault) Always() Fault { f.Count = 0; return f }
 // After lets n requests pass first that the fault would hit.
 func (f Fault) After(n int) Fault { f.Skipped = n; return f }
 
+// Every makes the fault hit one in n requests that it is about: with 10 the
+// tenth, the twentieth and so on, those that After lets pass not counted. How
+// many it hits in all, Times or Always says.
+func (f Fault) Every(n int) Fault { f.Stride = n; return f }
+
+// Hits says whether the fault hits the nth request that it is about, counted
+// from 1, if it has hit so many before.
+func (f Fault) Hits(n, before int) bool {
+	return n > f.Skipped && (n-f.Skipped)%max(1, f.Stride) == 0 && (f.Count == 0 || before < f.Count)
+}
+
 // Optional says that it is no failure of the test if the fault never happens.
 func (f Fault) Optional() Fault { f.MayMiss = true; return f }
 
@@ -205,6 +217,9 @@ func (f Fault) String() string {
 	}
 	if f.Broker >= 0 {
 		fmt.Fprintf(&s, " to broker %d", f.Broker)
+	}
+	if f.Stride > 1 {
+		fmt.Fprintf(&s, ", one in %d", f.Stride)
 	}
 	switch {
 	case f.Count == 0:

@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"broker/auth":     {},
 	"internal/listen": {},
 	"internal/memnet": {"internal/clock"},
-	"broker/fault":    {},
+	"broker/fault":    {"protocol"},
 	"broker/fixture":  {},
 	"broker/share":    {},
 	"broker":          {"broker/auth", "broker/fault", "broker/fixture", "broker/share", "internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},

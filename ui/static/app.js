@@ -30,7 +30,8 @@ function neededFields(select) {
   for (const label of select.form.querySelectorAll("[data-for]")) {
     const needed = label.dataset.for.split(" ").includes(select.value);
     label.hidden = !needed;
-    label.querySelector("input, select").required = needed;
+    const field = label.querySelector("input, select");
+    if (field) field.required = needed;
   }
 }
 
