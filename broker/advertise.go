@@ -82,9 +82,14 @@ func (e endpoint) roomFor(brokers int, flag string) error {
 	return nil
 }
 
-// of is where n is, if the first broker is at e: each broker has the next port.
-func (e endpoint) of(n *node) endpoint {
-	if e.port != 0 && n != nil {
+// at is where p is told that n is, if the first broker is at e: each broker has
+// the next port. The port is that of the first kind: who came in by an extra one
+// is told the host, with the port that it dialled.
+func (e endpoint) at(p peer, n *node) endpoint {
+	switch {
+	case p.port != nil && p.port.index > 0:
+		e.port = 0
+	case e.port != 0 && n != nil:
 		e.port += uint16(n.place)
 	}
 	return e
@@ -121,7 +126,7 @@ const (
 func (a *advertiser) decide(p peer, n *node) (endpoint, because) {
 	to, why := endpoint{}, byRule
 	if r := match(a.rules, p.remote.Addr()); r != nil {
-		to = r.to.of(n)
+		to = r.to.at(p, n)
 	}
 	if to.host == "" && p.serverName != "" {
 		to, why = endpoint{host: p.serverName}, byName
@@ -153,7 +158,7 @@ func (a *advertiser) auto(p peer, n *node) (endpoint, because) {
 		through := s.throughPublishedPort(local, remote)
 		switch {
 		case a.published.host != "" && (through || !s.reachesDirectly(remote)):
-			return a.published.of(n), byPublished
+			return a.published.at(p, n), byPublished
 		case through:
 			return endpoint{host: "localhost"}, byGateway
 		}

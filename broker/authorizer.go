@@ -85,7 +85,11 @@ func (r *request) who() auth.Client {
 // may says whether the client may do something with a resource.
 func (r *request) may(op kmsg.ACLOperation, t kmsg.ACLResourceType, name string) bool {
 	rules := r.broker.rules.Load()
-	return rules == nil || r.super || rules.May(r.who(), op, t, name)
+	if rules == nil || r.super || rules.May(r.who(), op, t, name) {
+		return true
+	}
+	r.lacks(op, t, name)
+	return false
 }
 
 func (r *request) mayTopic(op kmsg.ACLOperation, name string) bool {

@@ -48,6 +48,7 @@ type Broker struct {
 	quotas        quotas
 	passwords     map[string]string          // of the users given at the start, by name
 	rules         atomic.Pointer[auth.Rules] // who may do what; nil: everybody everything. Its writers hold controller.mu
+	denials       denials                    // what was refused
 	authority     *authority                 // makes certificates; nil without TLS
 	tls           *tls.Config                // of ports that speak it; nil: none does
 	firstRules    *auth.Rules                // as they were at the start
@@ -161,6 +162,7 @@ func New(opts ...Option) (*Broker, error) {
 	for _, n := range b.nodes {
 		b.accepting(n)
 	}
+	b.hintUsers()
 	return b, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -143,6 +144,9 @@ func addrPort(a net.Addr) netip.AddrPort {
 // connection; the text, wrapped around it, is logged.
 var errHangUp = errors.New("closing the connection")
 
+// reasonOf is why a connection is closed, without saying that it is.
+func reasonOf(err error) string { return strings.TrimPrefix(err.Error(), errHangUp.Error()+": ") }
+
 // serve reads requests and answers them until the connection ends.
 func (c *conn) serve() {
 	b := c.broker
@@ -197,7 +201,7 @@ func (c *conn) end(err error) {
 		return
 	}
 	if errors.Is(err, errHangUp) {
-		log.Warn("closing the connection", "client", c.String(), "reason", err)
+		log.Warn("closing the connection", "client", c.String(), "reason", reasonOf(err))
 		return
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {

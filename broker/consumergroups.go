@@ -45,6 +45,9 @@ func (b *Broker) handleConsumerGroupDescribe(r *request, req *kmsg.ConsumerGroup
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
 			d.AuthorizedOperations = r.authorizedOperations(kmsg.ACLResourceTypeGroup, id)
 		}
+		if r.guarded() {
+			r.hideConsumer(&d)
+		}
 		resp.Groups = append(resp.Groups, d)
 	}
 	return resp, nil

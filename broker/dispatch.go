@@ -29,6 +29,8 @@ type request struct {
 	throttled int64         // in ms
 
 	slow *Injected // that slows the answer down; else nil
+
+	lacking []permission // that were looked for in vain
 }
 
 // handlerFunc answers one request. A nil answer sends nothing (acks=0). An
@@ -152,6 +154,7 @@ func (c *conn) handle(frame []byte) error {
 	began := b.transcript.began(r)
 	resp, err := b.work(r, h, flexible)
 	r.settle(resp)
+	r.noteDenials(resp)
 	b.transcript.add(r, began, resp, err)
 	watch.end(resp, err)
 	if err != nil || resp == nil {

@@ -23,6 +23,13 @@ func (b *Broker) report() {
 	if state := b.summary(); len(state) > 0 {
 		test.Logf("the broker has\n%s", strings.Join(state, "\n"))
 	}
+	if all := b.Denials(); len(all) > 0 {
+		var lines []string
+		for _, d := range all {
+			lines = append(lines, d.String())
+		}
+		test.Logf("it refused\n%s", strings.Join(lines, "\n"))
+	}
 	if lines := b.TranscriptAfter(0); len(lines) > 0 {
 		n := 0
 		for i := range lines {

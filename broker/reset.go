@@ -71,6 +71,7 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	b.scram.reset(b.passwords, b.random)
 	b.tokens.reset(cfg, b.nowMillis())
 	b.rules.Store(b.firstRules)
+	b.denials.reset()
 	b.loggers.reset()
 	b.telemetry.reset()
 	b.controller.written()

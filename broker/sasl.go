@@ -62,6 +62,16 @@ func (n *node) saslMechanisms() []string {
 	return offered
 }
 
+// hintUsers says so where clients must log in, and nobody can yet.
+func (b *Broker) hintUsers() {
+	n := b.nodes[0]
+	asks := slices.IndexFunc(n.ports, func(p *port) bool { return p.protocol.sasl() })
+	if asks < 0 || len(b.passwords) > 0 || slices.Contains(n.saslMechanisms(), auth.OAuthBearer) {
+		return
+	}
+	b.log.Warn(fmt.Sprintf("clients must log in at a port that speaks %s, and there are no users: start with --user name:password, or add some in the web UI", n.ports[asks].protocol))
+}
+
 // user is the name of who sends the connection's requests.
 func (c *conn) user() string { return c.principal.Name }
 
@@ -148,7 +158,7 @@ func (b *Broker) handleSASLHandshake(r *request, req *kmsg.SASLHandshakeRequest)
 	switch {
 	case !slices.Contains(resp.SupportedMechanisms, req.Mechanism):
 		resp.ErrorCode = kerr.UnsupportedSaslMechanism.Code
-		return resp, r.refuse(fmt.Errorf("SASL mechanism %q is not enabled: use %s, or set sasl.enabled.mechanisms of the broker", req.Mechanism, strings.Join(resp.SupportedMechanisms, ", ")))
+		return resp, r.refuse(r.refuseLogin("SaslHandshake", req.Mechanism, "", fmt.Errorf("%w: use %s, or set sasl.enabled.mechanisms of the broker", errMechanism, strings.Join(resp.SupportedMechanisms, ", "))))
 	case s.isAgain && req.Mechanism != s.mechanism:
 		s.state = saslRefused
 		s.refused = fmt.Errorf("%w: SASL mechanism '%s' requested by client is not supported for re-authentication of mechanism '%s'", errHangUp, req.Mechanism, s.mechanism)
@@ -171,7 +181,7 @@ func (b *Broker) handleSASLAuthenticate(r *request, req *kmsg.SASLAuthenticateRe
 	answer, err := r.step(req.SASLAuthBytes)
 	if err != nil {
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(fail(kerr.SaslAuthenticationFailed, "%s", r.sasl.tell(err)))
-		return resp, r.refuse(fmt.Errorf("%s: %w", r.sasl.mechanism, err))
+		return resp, r.refuse(r.refuseLogin("SaslAuthenticate", r.sasl.mechanism, r.sasl.exchange.Claims(), err))
 	}
 	resp.SASLAuthBytes = answer
 	if s := r.sasl; s.state == saslDone && !s.expires.IsZero() {
@@ -186,7 +196,7 @@ func (c *conn) bareToken(token []byte) error {
 	answer, err := c.step(token)
 	if err != nil {
 		c.delayFailure()
-		return fmt.Errorf("%w: %s: %w", errHangUp, c.sasl.mechanism, err)
+		return c.refuseLogin("SaslAuthenticate", c.sasl.mechanism, c.sasl.exchange.Claims(), err)
 	}
 	dst := binary.BigEndian.AppendUint32(c.out.bytes(), uint32(len(answer)))
 	c.out.setBytes(append(dst, answer...))
@@ -241,9 +251,11 @@ func (s *saslSession) tell(err error) string {
 	return fmt.Sprintf("Authentication failed during %s due to invalid credentials with SASL mechanism %s", what, s.mechanism)
 }
 
+var errMechanism = errors.New("the mechanism is not enabled")
+
 // refuse makes the answer in work the connection's last. why is for the log.
 func (r *request) refuse(why error) error {
-	r.last = fmt.Errorf("%w: %w", errHangUp, why)
+	r.last = why
 	return r.delayFailure()
 }
 

@@ -72,6 +72,9 @@ func (b *Broker) handleShareGroupDescribe(r *request, req *kmsg.ShareGroupDescri
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
 			d.AuthorizedOperations = r.authorizedOperations(kmsg.ACLResourceTypeGroup, id)
 		}
+		if r.guarded() {
+			r.hideShare(&d)
+		}
 		resp.Groups = append(resp.Groups, d)
 	}
 	return resp, nil

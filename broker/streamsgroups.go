@@ -113,6 +113,9 @@ func (b *Broker) handleStreamsGroupDescribe(r *request, req *kmsg.StreamsGroupDe
 		if req.IncludeAuthorizedOperations && d.ErrorCode == 0 {
 			d.AuthorizedOperations = r.authorizedOperations(kmsg.ACLResourceTypeGroup, id)
 		}
+		if r.guarded() {
+			r.hideStreams(&d)
+		}
 		resp.Groups = append(resp.Groups, d)
 	}
 	return resp, nil

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -83,6 +85,33 @@ func TestTLSWithUsersAndClientCertificates(t *testing.T) {
 	}
 	if _, err := over(t, kgo.SeedBrokers(b.AddrOf("SSL")), kgo.DialTLSConfig(b.TLSConfig())); err == nil {
 		t.Error("nobody asked for a certificate")
+	}
+}
+
+func TestAFixedPortIsToldToThoseOfTheFirstKindOnly(t *testing.T) {
+	b := Start(t, WithAdvertise("localhost:19092"), WithBrokers(2), WithUser("alice", "alice-secret"), WithExtraPort("SASL_PLAINTEXT", 0))
+	told := func(address string, login bool) (at []string) {
+		nc, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		c := newRawClient(t, nc, "test")
+		if login {
+			ask[*kmsg.SASLHandshakeResponse](c, handshake("PLAIN", 1))
+			ask[*kmsg.SASLAuthenticateResponse](c, token("\x00alice\x00alice-secret", 2))
+		}
+		for _, n := range ask[*kmsg.MetadataResponse](c, metadataOf()).Brokers {
+			at = append(at, net.JoinHostPort(n.Host, strconv.Itoa(int(n.Port))))
+		}
+		return at
+	}
+	if got := told(b.Addr(), false); !slices.Equal(got, []string{"localhost:19092", "localhost:19093"}) {
+		t.Errorf("a client of the first port is told %v", got)
+	}
+	want := strings.Split(strings.ReplaceAll(b.BootstrapOf("SASL_PLAINTEXT"), "127.0.0.1", "localhost"), ",")
+	if got := told(b.AddrOf("SASL_PLAINTEXT"), true); !slices.Equal(got, want) {
+		t.Errorf("a client of the extra port is told %v, want %v", got, want)
 	}
 }
 

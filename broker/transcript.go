@@ -224,7 +224,7 @@ func outcome(b *Broker, req kmsg.Request, resp kmsg.Response, err error) string 
 	case errors.Is(err, errDropped):
 		s.WriteString("connection dropped by a fault")
 	case err != nil:
-		s.WriteString("connection closed: " + err.Error())
+		s.WriteString("connection closed: " + reasonOf(err))
 	case resp == nil:
 		s.WriteString("no answer")
 	case len(codes) == 0:

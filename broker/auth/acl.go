@@ -178,6 +178,26 @@ func ParseACL(text string) ([]ACL, error) {
 	return acls, nil
 }
 
+// String writes an ACL as [ParseACL] reads it.
+func (a ACL) String() string {
+	text := ""
+	if a.Permission == kmsg.ACLPermissionTypeDeny {
+		text = "deny "
+	}
+	resource := strings.ToLower(a.Resource.Type.String())
+	if a.Resource.Type != kmsg.ACLResourceTypeCluster {
+		resource += ":" + a.Resource.Name
+	}
+	if a.Resource.Pattern == kmsg.ACLResourcePatternTypePrefixed {
+		resource += Wildcard
+	}
+	text += strings.TrimPrefix(a.Principal, userType+":") + " " + strings.ToLower(a.Operation.String()) + " " + resource
+	if a.Host != Wildcard {
+		text += " from " + a.Host
+	}
+	return text
+}
+
 // Operations are those that there are for a type of resource
 // (org.apache.kafka.security.authorizer.AclEntry.supportedOperations).
 func Operations(t kmsg.ACLResourceType) []kmsg.ACLOperation { return operations[t] }

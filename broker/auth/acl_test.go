@@ -201,7 +201,7 @@ func TestFilters(t *testing.T) {
 
 func TestParseACL(t *testing.T) {
 	acls, err := ParseACL("deny User:carol read,alter-configs transactional_id:tx-* from 10.0.0.2")
-	if err != nil || len(acls) != 2 || fmt.Sprintf("%+v", acls[1]) != "{Resource:{Type:TRANSACTIONAL_ID Pattern:PREFIXED Name:tx-} Principal:User:carol Host:10.0.0.2 Operation:ALTER_CONFIGS Permission:DENY}" {
+	if err != nil || len(acls) != 2 || acls[1] != (ACL{Resource{kmsg.ACLResourceTypeTransactionalId, kmsg.ACLResourcePatternTypePrefixed, "tx-"}, "User:carol", "10.0.0.2", kmsg.ACLOperationAlterConfigs, kmsg.ACLPermissionTypeDeny}) {
 		t.Errorf("%+v, %v", acls, err)
 	}
 	for text, want := range map[string]string{
@@ -232,6 +232,19 @@ func BenchmarkMay(b *testing.B) {
 	for b.Loop() {
 		if !r.May(c, kmsg.ACLOperationRead, kmsg.ACLResourceTypeTopic, "team-5000-orders") {
 			b.Fatal("may not")
+		}
+	}
+}
+
+func TestAnACLIsWrittenAsItIsRead(t *testing.T) {
+	for _, text := range []string{"alice read topic:orders", "deny alice write topic:team-* from 10.0.0.1", "* describe cluster", "Group:devs all group:*", "alice describe_configs transactional_id:t"} {
+		acls, err := ParseACL(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseACL(acls[0].String())
+		if err != nil || len(acls) != 1 || again[0] != acls[0] {
+			t.Errorf("%q is written %q (%v)", text, acls[0], err)
 		}
 	}
 }

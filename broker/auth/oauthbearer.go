@@ -22,6 +22,7 @@ type bearerExchange struct {
 }
 
 func (e *bearerExchange) Identity() *Identity { return e.identity }
+func (e *bearerExchange) Claims() string      { return "" }
 
 // The client's first message (RFC 7628, section 3.1).
 var (

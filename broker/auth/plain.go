@@ -11,9 +11,11 @@ import (
 type plainExchange struct {
 	credentials Credentials
 	identity    *Identity
+	claims      string
 }
 
 func (e *plainExchange) Identity() *Identity { return e.identity }
+func (e *plainExchange) Claims() string      { return e.claims }
 
 func (e *plainExchange) Step(message []byte) ([]byte, error) {
 	tokens := strings.SplitN(string(message), "\x00", 5)
@@ -21,6 +23,7 @@ func (e *plainExchange) Step(message []byte) ([]byte, error) {
 		return nil, &Refusal{fmt.Sprintf("Invalid SASL/PLAIN response: expected 3 tokens, got %d", min(len(tokens), 4))}
 	}
 	as, user, password := tokens[0], tokens[1], tokens[2]
+	e.claims = user
 	switch {
 	case user == "":
 		return nil, &Refusal{"Authentication failed: username not specified"}

@@ -101,35 +101,7 @@ type Client struct {
 // May says whether a client may do something with a resource. A DENY counts
 // before any ALLOW.
 func (r *Rules) May(c Client, op kmsg.ACLOperation, t kmsg.ACLResourceType, name string) bool {
-	if r.Super[c.Principal] {
-		return true
-	}
-	any, allowed, denied := false, false, false
-	look := func(of resourceACLs) {
-		for i := range of.acls {
-			any = true
-			if a := &of.acls[i]; a.about(c) && a.implies(op) {
-				if a.Permission == kmsg.ACLPermissionTypeDeny {
-					denied = true
-				} else {
-					allowed = true
-				}
-			}
-		}
-	}
-	for _, literal := range [...]string{name, Wildcard} {
-		if of, ok := r.acls.Get(resourceACLs{Resource: Resource{t, kmsg.ACLResourcePatternTypeLiteral, literal}}); ok {
-			look(of)
-		}
-	}
-	r.prefixes(t, name, look)
-	switch {
-	case denied:
-		return false
-	case allowed:
-		return true
-	}
-	return r.Open && !any
+	return r.decide(c, op, Resource{t, kmsg.ACLResourcePatternTypeLiteral, name}, nil).Allowed
 }
 
 // prefixes looks at the ACLs of each prefix that a name has. Those are found
@@ -217,7 +189,7 @@ func (r *Rules) Allowed(c Client, t kmsg.ACLResourceType, name string) (bits int
 
 // about says whether an ACL is about a client.
 func (a *ACL) about(c Client) bool {
-	if a.Principal != Anybody.String() && a.Principal != c.Principal.String() {
+	if !a.names(c.Principal) {
 		return false
 	}
 	if a.Host == Wildcard {
@@ -225,6 +197,11 @@ func (a *ACL) about(c Client) bool {
 	}
 	host, err := netip.ParseAddr(a.Host)
 	return err == nil && host.Unmap() == c.Host
+}
+
+// names says whether an ACL is about a principal, wherever it is.
+func (a *ACL) names(p Principal) bool {
+	return a.Principal == Anybody.String() || a.Principal == p.String()
 }
 
 // implies says whether an ACL has a say about an operation. An ALLOW of what

@@ -31,6 +31,8 @@ type Exchange interface {
 	Step(message []byte) (answer []byte, err error)
 	// Identity is who the client is, once that is proved; nil before.
 	Identity() *Identity
+	// Claims is who the client says it is, or the id of its token; empty before.
+	Claims() string
 }
 
 // Refusal is a failed authentication with a text for the client

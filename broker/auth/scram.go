@@ -92,6 +92,7 @@ type scramExchange struct {
 	talk        *scram.ServerConversation
 	byToken     bool
 	claimed     Identity // true once talk says so
+	claims      string
 }
 
 var (
@@ -116,6 +117,8 @@ func (e *scramExchange) Identity() *Identity {
 	}
 	return &e.claimed
 }
+
+func (e *scramExchange) Claims() string { return e.claims }
 
 func (e *scramExchange) Step(message []byte) ([]byte, error) {
 	text := string(message)
@@ -144,6 +147,7 @@ func (e *scramExchange) Step(message []byte) ([]byte, error) {
 func (e *scramExchange) lookUp(user string) (scram.StoredCredentials, error) {
 	var c *ScramCredential
 	var ok bool
+	e.claims = user
 	if e.byToken {
 		e.claimed.ByToken = true
 		e.claimed.Principal, c, e.claimed.Expires, ok = e.credentials.Token(user, e.mechanism)
