@@ -67,6 +67,7 @@ type ShareRecords struct {
 	State      string `json:"state" enum:"Available,Acquired,Acknowledged,Archived"`
 	Deliveries int    `json:"deliveries" doc:"How often they were delivered."`
 	Member     string `json:"member,omitempty" doc:"Who has them, if somebody has."`
+	Until      string `json:"until,omitempty" doc:"When that member's lock ends, in RFC 3339."`
 }
 
 // OffsetReset says where a group shall go on reading a topic.
@@ -136,7 +137,11 @@ func getGroup(a *API, r *http.Request) (any, error) {
 			at := positions[p]
 			s := SharePosition{Topic: topic, Partition: p, Start: at.Start, End: at.End, Lag: at.Lag, Records: []ShareRecords{}}
 			for _, r := range at.Records {
-				s.Records = append(s.Records, ShareRecords(r))
+				run := ShareRecords{First: r.First, Last: r.Last, State: r.State, Deliveries: r.Deliveries, Member: r.Member}
+				if !r.Until.IsZero() {
+					run.Until = r.Until.UTC().Format(time.RFC3339Nano)
+				}
+				s.Records = append(s.Records, run)
 			}
 			g.Shares = append(g.Shares, s)
 		}

@@ -3,6 +3,7 @@ package broker
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"minibroker/broker/group"
 	"minibroker/broker/share"
@@ -22,10 +23,11 @@ type SharePosition struct {
 
 // ShareRecords is a run of records that are in one state.
 type ShareRecords struct {
-	First, Last int64  // offsets
-	State       string // Available, Acquired, Acknowledged or Archived
-	Deliveries  int    // how often they were delivered
-	Member      string // who has them; empty unless they are Acquired
+	First, Last int64     // offsets
+	State       string    // Available, Acquired, Acknowledged or Archived
+	Deliveries  int       // how often they were delivered
+	Member      string    // who has them; empty unless they are Acquired
+	Until       time.Time // when that member's lock ends, on the broker's clock; zero unless they are Acquired
 }
 
 // Shares returns how far a share group is in the partitions of a topic that it
@@ -80,12 +82,12 @@ func (s *shares) position(p *sharePartition, log *partition) (at SharePosition, 
 	}
 	at.Start, at.End = live.Start(), live.Start()
 	at.Lag = max(0, log.highWatermark.Load()-at.Start-int64(live.Complete()))
-	live.Each(func(r share.StateBatch, member string) {
+	live.Each(func(r share.StateBatch, member string, until time.Time) {
 		if r.Last < at.Start {
 			return
 		}
 		at.End = r.Last + 1
-		at.Records = append(at.Records, ShareRecords{max(r.First, at.Start), r.Last, r.State.String(), int(r.DeliveryCount), member})
+		at.Records = append(at.Records, ShareRecords{max(r.First, at.Start), r.Last, r.State.String(), int(r.DeliveryCount), member, until})
 	})
 	return at, true
 }

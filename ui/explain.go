@@ -16,7 +16,7 @@ type finding struct {
 }
 
 // findings are all that findings are about.
-var findings = []string{"rebalance", "empty", "idle", "unread", "uncommitted", "lost", "behind", "growing", "caught.up", "silent"}
+var findings = []string{"rebalance", "empty", "idle", "unread", "uncommitted", "lost", "behind", "growing", "redelivered", "archived", "caught.up", "silent"}
 
 // explain says what there is to know of a group, the gravest first.
 func (v *groupView) explain() []finding {
@@ -50,7 +50,7 @@ func (v *groupView) explain() []finding {
 		switch {
 		case o.Member == "" && len(v.Members) > 0 && o.Lag > 0 && v.State == "Stable" && !v.Share():
 			unread++
-		case o.Committed < 0 && o.Member != "" && o.End > o.Start:
+		case o.Committed < 0 && o.Member != "" && o.End > o.Start && !v.Share():
 			uncommitted++
 		case o.Committed >= 0 && o.Committed < o.Start:
 			lost++
@@ -67,6 +67,23 @@ func (v *groupView) explain() []finding {
 	}
 	if lost > 0 {
 		found(true, "lost", lost)
+	}
+	redelivered, archived := int64(0), int64(0)
+	for _, s := range v.Shares {
+		for _, r := range s.Runs {
+			switch {
+			case r.State == shareArchived:
+				archived += r.Count()
+			case r.Deliveries > 1:
+				redelivered += r.Count()
+			}
+		}
+	}
+	if redelivered > 0 {
+		found(false, "redelivered", redelivered)
+	}
+	if archived > 0 {
+		found(true, "archived", archived)
 	}
 	if len(v.Members) > 0 && v.State == "Stable" {
 		switch grows := v.History.slope(); {

@@ -41,6 +41,10 @@ func fixtures() map[string]struct {
 	group := &groupView{Findings: []finding{{"idle", []any{1, 2, 2}, true}}, Steps: []step{{At: at, Group: "billing", From: "Empty", To: "PreparingRebalance", Member: "reader-1", Why: "member joined", Text: "member joined"}}, ID: "billing", Kind: classicKind, History: lags, State: "Stable", Protocol: "range", Type: "consumer", Coordinator: 1, Epoch: -1, Lag: 14, Topics: []string{"orders"},
 		Members: []memberRow{{ID: "reader-1", Client: "reader", Host: "172.18.0.4", Assigned: []assigned{{"orders", []int32{0, 1}}}}, {ID: "reader-2", Client: "reader", Host: "172.18.0.5"}},
 		Offsets: []offsetRow{{Topic: "orders", Partition: 0, Committed: 6, End: 20, Lag: 14, Member: "reader"}, {Topic: "orders", Partition: 1, Committed: -1, Lag: -1}}}
+	sharing := &groupView{ID: "workers", Kind: shareKind, History: lags, State: "Stable", Protocol: "simple", Type: "share", Coordinator: 1, Epoch: 3, Lag: 3, Topics: []string{"orders"}, Members: group.Members[:1], Findings: []finding{{"archived", []any{1}, true}},
+		Offsets: []offsetRow{{Topic: "orders", Partition: 0, Committed: 1, End: 9, Lag: 3}}, Shares: []shareRow{
+			{Topic: "orders", Start: 1, Handed: 5, End: 9, Lag: 3, Members: []string{"reader"}, Runs: []shareRun{{1, 1, shareAcquired, 2, "reader-1", "reader", at}, {2, 4, shareArchived, 5, "", "", time.Time{}}}},
+			{Topic: "orders", Partition: 1, Start: -1, Handed: -1, Lag: -1}}}
 	empty := &groupView{ID: "billing", Kind: consumerKind, History: lags, State: "Empty", Epoch: -1}
 	messages := messagesView{Topic: "orders", Mode: "latest", Modes: modes, Partitions: []int32{0, 1, 2}, Partition: "all", Limit: 50, Limits: limits, Decode: "auto", Decodings: decodings,
 		Messages: []messageRow{record, tombstone, marker}, LookedAt: 3, Next: "?cursor=0%3A3"}
@@ -77,6 +81,7 @@ func fixtures() map[string]struct {
 		"groups":          {"groups", "/groups", groupsView{Total: 1, Rows: []groupRow{{ID: "billing", Kind: shareKind, State: "Stable", Protocol: "range", Coordinator: 1, Members: 2, Topics: 1, Lag: 14}}}},
 		"groups-empty":    {"groups", "/groups", groupsView{}},
 		"group":           {"group", "/groups/billing", group},
+		"group-share":     {"group", "/groups/workers", sharing},
 		"group-empty":     {"group", "/groups/billing", empty},
 		"reset":           {"reset", "/groups/billing/reset", resetView{empty, resetModes, []string{"orders"}, false, []move{{"orders", 0, 6, 0, false}, {"orders", 1, -1, 5, true}, {"orders", 2, 1, 3, false}, {"orders", 3, 1, 1, false}}, 3}},
 		"reset-active":    {"reset", "/groups/billing/reset", resetView{Group: group, Modes: resetModes, Topics: []string{"orders"}}},

@@ -205,7 +205,7 @@ func (s *site) describeStreams(ctx context.Context, l listedGroup, found map[str
 // share group has the start of what its members still have to acknowledge.
 func (s *site) committed(ctx context.Context, listed ...listedGroup) map[string]map[string]map[int32]committedOffset {
 	all := make(map[string]map[string]map[int32]committedOffset, len(listed))
-	note := func(group, topic string, p int32, at int64, metadata string) {
+	note := func(group, topic string, p int32, at, lag int64, metadata string) {
 		if at < 0 {
 			return
 		}
@@ -215,7 +215,7 @@ func (s *site) committed(ctx context.Context, listed ...listedGroup) map[string]
 		if all[group][topic] == nil {
 			all[group][topic] = map[int32]committedOffset{}
 		}
-		all[group][topic][p] = committedOffset{at, metadata}
+		all[group][topic][p] = committedOffset{at, lag, metadata}
 	}
 	var ids, shares []string
 	for _, l := range listed {
@@ -230,7 +230,7 @@ func (s *site) committed(ctx context.Context, listed ...listedGroup) map[string]
 			for topic, ps := range g.Fetched {
 				for p, o := range ps {
 					if o.Err == nil {
-						note(id, topic, p, o.At, o.Metadata)
+						note(id, topic, p, o.At, unknown, o.Metadata)
 					}
 				}
 			}
@@ -241,7 +241,7 @@ func (s *site) committed(ctx context.Context, listed ...listedGroup) map[string]
 		for id, g := range groups {
 			g.Offsets.Each(func(o kadm.ShareOffset) {
 				if o.Err == nil {
-					note(id, o.Topic, o.Partition, o.StartOffset, "")
+					note(id, o.Topic, o.Partition, o.StartOffset, o.Lag, "")
 				}
 			})
 		}
@@ -251,5 +251,14 @@ func (s *site) committed(ctx context.Context, listed ...listedGroup) map[string]
 
 type committedOffset struct {
 	at       int64
+	lag      int64 // as the cluster tells it; unknown: it is what is behind at
 	metadata string
+}
+
+// behind is how much there is to read up to end.
+func (o committedOffset) behind(end int64) int64 {
+	if o.lag >= 0 {
+		return o.lag
+	}
+	return max(0, end-o.at)
 }

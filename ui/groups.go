@@ -75,7 +75,7 @@ func (s *site) groupRows(ctx context.Context, listed map[string]listedGroup) ([]
 		row := groupRow{ID: l.id, Kind: d.kind, State: d.state, Protocol: d.assignor, Type: d.protocol, Coordinator: d.coordinator, Members: len(d.members), lagOf: map[string]int64{}}
 		for topic, ps := range committed[l.id] {
 			for p, o := range ps {
-				lag := max(0, ends[topic][p]-o.at)
+				lag := o.behind(ends[topic][p])
 				row.lagOf[topic] += lag
 				row.Lag += lag
 			}
@@ -117,6 +117,7 @@ type groupView struct {
 	Members     []memberRow `json:"members"`
 	Offsets     []offsetRow `json:"offsets"`
 	Lag         int64       `json:"lag"`
+	Shares      []shareRow  `json:"shares"` // of a share group; null: it is another kind
 	Topics      []string    `json:"topics"`
 	History     *graph      `json:"lag_history"` // by topic
 	Findings    []finding   `json:"explained"`
@@ -228,7 +229,7 @@ func (s *site) groupOf(ctx context.Context, id string) (*groupView, error) {
 			row := offsetRow{Topic: topic, Partition: p, Committed: -1, Start: starts[topic][p], End: ends[topic][p], Lag: -1, Member: reader[topic][p]}
 			if o, ok := committed[topic][p]; ok {
 				row.Committed, row.Metadata = o.at, o.metadata
-				row.Lag = max(0, row.End-row.Committed)
+				row.Lag = o.behind(row.End)
 				v.Lag += row.Lag
 				lags[topic] += float64(row.Lag)
 			}
@@ -242,6 +243,15 @@ func (s *site) groupOf(ctx context.Context, id string) (*groupView, error) {
 		}
 		return int(a.Partition - b.Partition)
 	})
+	if v.Share() {
+		v.Shares, v.Lag = s.shares(ctx, v, committed), 0
+		clear(lags)
+		for i, row := range v.Shares {
+			v.Offsets[i].Committed, v.Offsets[i].Lag = row.Start, row.Lag
+			v.Lag += max(0, row.Lag)
+			lags[row.Topic] += float64(max(0, row.Lag))
+		}
+	}
 	v.History = s.history.note("lag "+id, s.now(), lags)
 	if s.broker != nil {
 		now, heard := s.broker.Now(), s.broker.Group(id).Heard()

@@ -79,6 +79,9 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	for _, name := range presetNames {
 		used["preset."+name+".see"] = true
 	}
+	for _, state := range shareStates {
+		used["share."+state], used["share."+state+".means"] = true, true
+	}
 	for _, name := range []string{"topic", "partition", "group", "transaction.id", "client", "broker"} { // what a fault is narrowed to
 		used[name] = true
 	}

@@ -6,7 +6,6 @@ package ui
 
 import (
 	"context"
-	"maps"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -117,24 +116,27 @@ func (s *site) positions(ctx context.Context, listed []listedGroup) map[string]m
 	if s.broker == nil {
 		return s.committed(ctx, listed...)
 	}
-	var shares []listedGroup // have APIs of their own
 	all := map[string]map[string]map[int32]committedOffset{}
 	for _, l := range listed {
-		if l.kind == shareKind {
-			shares = append(shares, l)
-			continue
-		}
+		g := s.broker.Group(l.id)
 		all[l.id] = map[string]map[int32]committedOffset{}
-		for topic, ps := range s.broker.Group(l.id).Committed() {
+		for topic, ps := range g.Committed() {
 			at := make(map[int32]committedOffset, len(ps))
 			for p, offset := range ps {
-				at[p] = committedOffset{at: offset}
+				at[p] = committedOffset{at: offset, lag: unknown}
 			}
 			all[l.id][topic] = at
 		}
-	}
-	if len(shares) > 0 {
-		maps.Copy(all, s.committed(ctx, shares...))
+		if l.kind != shareKind {
+			continue
+		}
+		for _, topic := range g.ShareTopics() {
+			at := map[int32]committedOffset{}
+			for p, share := range g.Shares(topic) {
+				at[p] = committedOffset{at: share.Start, lag: share.Lag}
+			}
+			all[l.id][topic] = at
+		}
 	}
 	return all
 }

@@ -101,19 +101,26 @@ func (p *Partition) End() int64 { return p.end }
 func (p *Partition) Complete() int32 { return p.complete }
 
 // Each goes over the records in flight in runs of equal states; member is who
-// has them.
-func (p *Partition) Each(f func(r StateBatch, member string)) {
+// has them, and until when their lock ends.
+func (p *Partition) Each(f func(r StateBatch, member string, until time.Time)) {
+	tell := func(r Range, s *slot) {
+		var until time.Time
+		if s.until != 0 {
+			until = time.Unix(0, s.until)
+		}
+		f(StateBatch{r, s.state, s.count}, s.member, until)
+	}
 	for _, b := range p.batches {
 		if b.each == nil {
-			f(StateBatch{b.Range, b.whole.state, b.whole.count}, b.whole.member)
+			tell(b.Range, &b.whole)
 			continue
 		}
 		for i := 0; i < len(b.each); {
-			s, j := b.each[i], i+1
-			for j < len(b.each) && b.each[j].state == s.state && b.each[j].count == s.count && b.each[j].member == s.member {
+			j := i + 1
+			for j < len(b.each) && b.each[j] == b.each[i] {
 				j++
 			}
-			f(StateBatch{Range{b.First + int64(i), b.First + int64(j-1)}, s.state, s.count}, s.member)
+			tell(Range{b.First + int64(i), b.First + int64(j-1)}, &b.each[i])
 			i = j
 		}
 	}

@@ -80,7 +80,7 @@ func (s *subject) ack(member string, first, last int64, types ...AckType) string
 func (s *subject) flight() string {
 	names := map[RecordState]string{Available: "available", Acquired: "acquired", Acknowledged: "acknowledged", Archived: "archived"}
 	var all []string
-	s.p.Each(func(b StateBatch, member string) {
+	s.p.Each(func(b StateBatch, member string, _ time.Time) {
 		all = append(all, strings.TrimSpace(fmt.Sprintf("%d-%d %s(%d) %s", b.First, b.Last, names[b.State], b.DeliveryCount, member)))
 	})
 	return strings.Join(all, ", ")

@@ -263,7 +263,7 @@ func (w *world) check() {
 	}
 	w.start = p.Start()
 	done, last := int32(0), int64(-1)
-	p.Each(func(b StateBatch, member string) {
+	p.Each(func(b StateBatch, member string, _ time.Time) {
 		if b.First <= last || b.Last < b.First {
 			w.fail("%v overlaps %d", b.Range, last)
 		}
