@@ -30,6 +30,18 @@ type brokersView struct {
 	Bytes      *graph      `json:"bytes_rate"`   // a second
 	Rates      *graph      `json:"request_rate"` // a second, of the busiest APIs
 	Several    bool        `json:"-"`            // brokers in this process, which can be stopped
+	Columns    []column    `json:"-"`
+}
+
+// brokerColumns are what brokers can be sorted by.
+var brokerColumns = []sortable[brokerRow]{
+	by("broker", func(b brokerRow) int32 { return b.ID }),
+	byWords("address", func(b brokerRow) string { return b.Address }),
+	byWords("rack", func(b brokerRow) string { return b.Rack }),
+	byWords("state", func(b brokerRow) string { return map[bool]string{true: "stopped", false: "running"}[b.Stopped] }),
+	by("leads", func(b brokerRow) int { return b.Leads }).called("broker.leads"),
+	by("replicas", func(b brokerRow) int { return b.Replicas }),
+	by("behind", func(b brokerRow) int { return b.OutOfSync }).called("broker.outofsync"),
 }
 
 type brokerRow struct {
@@ -69,6 +81,7 @@ func (s *site) brokers(r *http.Request) (any, error) {
 	v := brokersView{Brokers: []brokerRow{}, Dirs: []dirRow{}}
 	if s.broker != nil {
 		s.ownBrokers(r, &v)
+		_, v.Columns = sortBy(r, "", v.Brokers, brokerColumns)
 		return v, s.measure(&v)
 	}
 	m, err := s.cluster.metadata(r.Context())
@@ -101,6 +114,7 @@ func (s *site) brokers(r *http.Request) (any, error) {
 			}
 		}
 	}
+	_, v.Columns = sortBy(r, "", v.Brokers, brokerColumns)
 	dirs, err := s.cluster.admin.DescribeAllLogDirs(r.Context(), nil)
 	if err != nil && len(dirs) == 0 {
 		why := explain(err)

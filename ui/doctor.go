@@ -5,6 +5,7 @@ package ui
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"minibroker/broker"
@@ -17,6 +18,7 @@ type doctorView struct {
 	Bootstrap string       `json:"bootstrap_servers"`
 	Ill       int          `json:"lost"`
 	Clients   []patientRow `json:"clients"` // those who need help first
+	Columns   []column     `json:"-"`
 }
 
 type patientRow struct {
@@ -28,6 +30,18 @@ type patientRow struct {
 	At       time.Time `json:"at"`
 	State    string    `json:"state"`
 	Why      string    `json:"why"`
+}
+
+// doctorColumns are what clients can be sorted by: those who need help come first.
+var doctorColumns = []sortable[patientRow]{
+	byWords("client", func(p patientRow) string { return p.Name + " " + p.ClientID }),
+	byWords("address", func(p patientRow) string { return p.IP }),
+	byWords("told", func(p patientRow) string { return p.Told }).called("doctor.told"),
+	byWords("why", func(p patientRow) string { return p.Why }).called("doctor.why"),
+	by("time", func(p patientRow) int64 { return p.At.UnixMilli() }).set(),
+	{name: "state", text: "state", words: true, normal: true, compare: func(a, b patientRow) int {
+		return slices.Index(doctorStates, b.State) - slices.Index(doctorStates, a.State)
+	}},
 }
 
 // Ill says whether the client needs help.
@@ -43,17 +57,14 @@ var (
 
 func (s *site) doctor(r *http.Request) (any, error) {
 	v := doctorView{Bootstrap: s.bootstrapFor(r), Clients: []patientRow{}}
-	var well []patientRow
 	for _, c := range s.broker.Visitors() {
 		row := patientRow{c.Name, c.ClientID, c.IP.String(), c.Told, c.Port, c.At.UTC(), c.State, c.Why}
 		if row.Ill() {
-			v.Clients = append(v.Clients, row)
 			v.Ill++
-		} else {
-			well = append(well, row)
 		}
+		v.Clients = append(v.Clients, row)
 	}
-	v.Clients = append(v.Clients, well...)
+	_, v.Columns = sortBy(r, "", v.Clients, doctorColumns)
 	v.Clients = v.Clients[:min(len(v.Clients), maxPatients)]
 	return v, nil
 }

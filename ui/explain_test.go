@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -115,4 +116,48 @@ func TestListsAreSortedAndSayWhoReads(t *testing.T) {
 	}
 	w.see("/topics?sort=-records&q=m", 200, `aria-sort="descending"`, `?q=m&amp;sort=records`)
 	w.see("/topics?internal=1", 200)
+	for group, offset := range map[string]int64{"near": 2, "far": 0} {
+		if err := w.b.Group(group).Commit("some", map[int32]int64{0: offset}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.b.Group("near").Commit("many", map[int32]int64{4: 0, 1: 0}); err != nil {
+		t.Fatal(err)
+	}
+	order := func(path, list, key string) (got []string) {
+		t.Helper()
+		var v map[string]any
+		if err := json.Unmarshal([]byte(w.see("/api/v1/pages"+path, 200)), &v); err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range v[list].([]any) {
+			got = append(got, fmt.Sprint(row.(map[string]any)[key]))
+		}
+		return got
+	}
+	for path, of := range map[string]struct {
+		list, key string
+		want      []string
+	}{
+		"/topics?sort=-groups":                              {"topics", "name", []string{"some", "many", "few"}},
+		"/topics?sort=-lag":                                 {"topics", "name", []string{"some", "few", "many"}},
+		"/groups":                                           {"groups", "id", []string{"far", "near"}},
+		"/groups?sort=-group":                               {"groups", "id", []string{"near", "far"}},
+		"/groups?sort=-topics":                              {"groups", "id", []string{"near", "far"}},
+		"/groups?sort=-lag":                                 {"groups", "id", []string{"far", "near"}},
+		"/groups/near?offsets.sort=-committed":              {"offsets", "topic", []string{"some", "many", "many"}},
+		"/groups/near?offsets.sort=-partition":              {"offsets", "partition", []string{"4", "1", "0"}},
+		"/topics/many?partitions.sort=-partition":           {"partition", "partition", []string{"4", "3", "2", "1", "0"}},
+		"/topics/some?partitions.sort=-records":             {"partition", "records", []string{"2", "1"}},
+		"/topics/some?groups.sort=-lag&partitions.sort=end": {"groups", "group", []string{"far", "near"}},
+		"/brokers?sort=address":                             {"brokers", "id", []string{"1"}},
+	} {
+		if got := order(path, of.list, of.key); !slices.Equal(got, of.want) {
+			t.Errorf("%s has %v, want %v", path, got, of.want)
+		}
+	}
+	// One table's order leaves the others as they are.
+	w.see("/groups/near?offsets.sort=-lag", 200, `aria-sort="descending"><a href="?offsets.sort=lag#offsets">Lag</a>`)
+	w.see("/topics/some?groups.sort=-lag", 200, `<a href="?groups.sort=-lag&amp;partitions.sort=-end#partitions">End offset</a>`)
+	w.see("/groups?sort=-lag&q=a", 200, `<input type="hidden" name="sort" value="-lag">`)
 }

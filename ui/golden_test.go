@@ -2,6 +2,7 @@ package ui
 
 import (
 	"flag"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -37,11 +38,12 @@ func fixtures() map[string]struct {
 		{Name: "node.id", Value: "1", Source: "STATIC_BROKER_CONFIG", ReadOnly: true},
 		{Name: "ssl.key.password", Null: true, Source: "STATIC_BROKER_CONFIG", ReadOnly: true, Sensitive: true},
 	}
+	members, offsets := heads("members", memberColumns), heads("offsets", offsetColumns)
 	lags := draw([]point{{at, map[string]float64{"orders": 14}}})
-	group := &groupView{Findings: []finding{{"idle", []any{1, 2, 2}, true}}, Steps: []step{{At: at, Group: "billing", From: "Empty", To: "PreparingRebalance", Member: "reader-1", Why: "member joined", Text: "member joined"}}, ID: "billing", Kind: classicKind, History: lags, State: "Stable", Protocol: "range", Type: "consumer", Coordinator: 1, Epoch: -1, Lag: 14, Topics: []string{"orders"},
+	group := &groupView{MemberColumns: members, OffsetColumns: offsets, Findings: []finding{{"idle", []any{1, 2, 2}, true}}, Steps: []step{{At: at, Group: "billing", From: "Empty", To: "PreparingRebalance", Member: "reader-1", Why: "member joined", Text: "member joined"}}, ID: "billing", Kind: classicKind, History: lags, State: "Stable", Protocol: "range", Type: "consumer", Coordinator: 1, Epoch: -1, Lag: 14, Topics: []string{"orders"},
 		Members: []memberRow{{ID: "reader-1", Client: "reader", Host: "172.18.0.4", Assigned: []assigned{{"orders", []int32{0, 1}}}}, {ID: "reader-2", Client: "reader", Host: "172.18.0.5"}},
 		Offsets: []offsetRow{{Topic: "orders", Partition: 0, Committed: 6, End: 20, Lag: 14, Member: "reader"}, {Topic: "orders", Partition: 1, Committed: -1, Lag: -1}}}
-	sharing := &groupView{ID: "workers", Kind: shareKind, History: lags, State: "Stable", Protocol: "simple", Type: "share", Coordinator: 1, Epoch: 3, Lag: 3, Topics: []string{"orders"}, Members: group.Members[:1], Findings: []finding{{"archived", []any{1}, true}},
+	sharing := &groupView{MemberColumns: members, ShareColumns: heads("shares", shareColumns), ID: "workers", Kind: shareKind, History: lags, State: "Stable", Protocol: "simple", Type: "share", Coordinator: 1, Epoch: 3, Lag: 3, Topics: []string{"orders"}, Members: group.Members[:1], Findings: []finding{{"archived", []any{1}, true}},
 		Offsets: []offsetRow{{Topic: "orders", Partition: 0, Committed: 1, End: 9, Lag: 3}}, Shares: []shareRow{
 			{Topic: "orders", Start: 1, Handed: 5, End: 9, Lag: 3, Members: []string{"reader"}, Runs: []shareRun{{1, 1, shareAcquired, 2, "reader-1", "reader", at}, {2, 4, shareArchived, 5, "", "", time.Time{}}}},
 			{Topic: "orders", Partition: 1, Start: -1, Handed: -1, Lag: -1}}}
@@ -61,10 +63,10 @@ func fixtures() map[string]struct {
 	return map[string]fixture{
 		"overview": {"overview", "/", overviewView{ClusterID: "Gh3IbuzmMXDWTw7cc6WrRA", Started: at, Brokers: 1, Controller: 1, Topics: 2, Internal: 1, Partitions: 53, Groups: 1, Active: 1,
 			Bootstrap: "localhost:9092", Listens: []string{"127.0.0.1:9092", "[::1]:9092"}, Snippets: snippets("localhost:9092")}},
-		"topics":       {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Sort: "name", Columns: []column{{"name", "?sort=-name", "ascending"}, {"records", "?sort=-records", ""}}, Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
+		"topics":       {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Sort: "name", Columns: heads("", topicColumns), Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
 		"topics-empty": {"topics", "/topics", topicsView{}},
 		"create":       {"create", "/create-topic", createView{[]string{"delete", "compact"}}},
-		"topic": {"topic", "/topics/orders", topicView{topicRow: orders, ID: "abc", Cleanup: "delete", Retention: "604800000", Partition: []partitionRow{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, End: 5, Records: 5, Bytes: 70}, {Partition: 1, Leader: -1, Bytes: -1}}, Consumers: []topicGroup{{"billing", "Stable", 14}},
+		"topic": {"topic", "/topics/orders", topicView{PartitionColumns: heads("partitions", partitionColumns), ProducerColumns: heads("producers", producerColumns), ConsumerColumns: heads("groups", consumerColumns), topicRow: orders, ID: "abc", Cleanup: "delete", Retention: "604800000", Partition: []partitionRow{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, End: 5, Records: 5, Bytes: 70}, {Partition: 1, Leader: -1, Bytes: -1}}, Consumers: []topicGroup{{"billing", "Stable", 14}},
 			Producers: []producerRow{{0, 1000, 2, 41, at, -1, "shop", "172.18.0.4", ""}, {0, 1001, 0, 3, at, 17, "shop", "172.18.0.4", "tx"}}}},
 		"stats": {"stats", "/topics/orders/stats", statsView{Topic: "orders", LookedAt: 3, Records: 12345, NullKeys: 1, Distinct: 1, Keys: spread{Least: 4, Most: 7, Average: 5.5}, Values: spread{Most: 100, Average: 50}, Oldest: at, Newest: at.Add(2 * time.Second),
 			Parts: []partStat{{0, 3, 1}, {1, 0, 0}}, Common: []keyCount{{decode([]byte("user-42"), "auto", 100), 2, []int32{0, 1}}}}},
@@ -78,7 +80,7 @@ func fixtures() map[string]struct {
 		"messages-empty":  {"messages", "/topics/orders/messages", none},
 		"record":          {"record", "/topics/orders/p/2/o/17", recordView{Topic: "orders", Record: record, Decode: "auto", Decodings: decodings, Previous: 16, Next: -1, Batch: batch, Python: "print(1)"}},
 		"send":            {"send", "/topics/orders/send", sendView{"orders", []int32{0, 1, 2}}},
-		"groups":          {"groups", "/groups", groupsView{Total: 1, Rows: []groupRow{{ID: "billing", Kind: shareKind, State: "Stable", Protocol: "range", Coordinator: 1, Members: 2, Topics: 1, Lag: 14}}}},
+		"groups":          {"groups", "/groups", groupsView{Total: 1, Columns: heads("", groupColumns), Rows: []groupRow{{ID: "billing", Kind: shareKind, State: "Stable", Protocol: "range", Coordinator: 1, Members: 2, Topics: 1, Lag: 14}}}},
 		"groups-empty":    {"groups", "/groups", groupsView{}},
 		"group":           {"group", "/groups/billing", group},
 		"group-share":     {"group", "/groups/workers", sharing},
@@ -86,7 +88,7 @@ func fixtures() map[string]struct {
 		"reset":           {"reset", "/groups/billing/reset", resetView{empty, resetModes, []string{"orders"}, false, []move{{"orders", 0, 6, 0, false}, {"orders", 1, -1, 5, true}, {"orders", 2, 1, 3, false}, {"orders", 3, 1, 1, false}}, 3}},
 		"reset-active":    {"reset", "/groups/billing/reset", resetView{Group: group, Modes: resetModes, Topics: []string{"orders"}}},
 		"deletegroup":     {"deletegroup", "/groups/billing/delete", empty},
-		"brokers": {"brokers", "/brokers", brokersView{Controller: 1, Several: true, Brokers: []brokerRow{{ID: 1, Address: "localhost:9092", Controller: true, Leads: 53, Replicas: 53}, {ID: 2, Address: "localhost:9093", Rack: "b", Stopped: true}},
+		"brokers": {"brokers", "/brokers", brokersView{Controller: 1, Several: true, Columns: heads("", brokerColumns), Brokers: []brokerRow{{ID: 1, Address: "localhost:9092", Controller: true, Leads: 53, Replicas: 53}, {ID: 2, Address: "localhost:9093", Rack: "b", Stopped: true}},
 			Dirs:    []dirRow{{Broker: 1, Path: "/memory", Topics: 3, Partitions: 53, Bytes: 1500, Total: -1, Usable: -1}},
 			Traffic: []metricRow{{Name: "minibroker_connections", Help: "Open client connections.", Value: 2}}, Requests: []metricRow{{Label: "Metadata", Value: 7}}, Bytes: lags, Rates: lags}},
 		"broker": {"broker", "/brokers/1", brokerView{1, "", configs}},
@@ -94,7 +96,7 @@ func fixtures() map[string]struct {
 		"exchange": {"exchange", "/wire/7", exchangeView{failing, messageView{Bytes: 30, Fields: []field{{Name: "Group", Value: `"billing"`}, {Name: "Topics", Value: "[1]", Kids: []field{{Name: "0", Kids: []field{{Name: "Partition", Value: "1"}}}}}}, Hex: "00"},
 			&messageView{Bytes: 10, Fields: []field{{Name: "ErrorCode", Value: "25", Note: "UNKNOWN_MEMBER_ID", Bad: true}}, Hex: "00"}, []errorNote{{25, "UNKNOWN_MEMBER_ID", "The coordinator is not aware of this member."}}}},
 		"exchange-large": {"exchange", "/wire/8", exchangeView{silent, messageView{Bytes: 3e6, Cut: true, Hex: "00"}, nil, nil}},
-		"doctor":         {"doctor", "/doctor", doctorView{"localhost:9092", 1, []patientRow{{"kafka-python 2.2.15", "app", "172.18.0.4", "localhost:9092", 9092, at, "lost", "gateway"}, {"librdkafka 2.1", "", "10.0.0.3", "broker:9092", 9092, at, "works", "rule"}}}},
+		"doctor":         {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092", Ill: 1, Columns: heads("", doctorColumns), Clients: []patientRow{{"kafka-python 2.2.15", "app", "172.18.0.4", "localhost:9092", 9092, at, "lost", "gateway"}, {"librdkafka 2.1", "", "10.0.0.3", "broker:9092", 9092, at, "works", "rule"}}}},
 		"doctor-empty":   {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092"}},
 		"faults": {"faults", "/faults", faultsView{Faults: []faultRow{{ID: 1, What: "hold JoinGroup, always", Kind: "hold", API: "JoinGroup", Only: []limit{{"group", "billing"}}, Hits: 3, Left: -1},
 			{ID: 2, What: "delay any request by 1s, one in 10, after 2", Kind: "delay", API: "any", Value: "1s", Every: 10, Passes: 2, Left: 1}, {ID: 3, What: "hold SyncGroup", Kind: "hold", API: "SyncGroup", Left: -1, Open: true}},
@@ -110,6 +112,12 @@ func fixtures() map[string]struct {
 		"absent":         {"absent", "/lab", struct{}{}},
 		"problem":        {"problem", "/nope", nil},
 	}
+}
+
+// heads are the heads of a table that is sorted as it always is.
+func heads[R any](table string, columns []sortable[R]) []column {
+	_, all := sortBy(httptest.NewRequest("GET", "/", nil), table, nil, columns)
+	return all
 }
 
 func TestPagesLookAsTheyDid(t *testing.T) {

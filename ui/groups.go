@@ -18,10 +18,12 @@ type groupsView struct {
 	Search string     `json:"search"`
 	Total  int        `json:"total"`
 	From   int        `json:"from"`
+	Sort   string     `json:"sort"`
 	Rows   []groupRow `json:"groups"`
 
-	Previous string `json:"-"` // page, as a query; empty: none
-	Next     string `json:"-"`
+	Columns  []column `json:"-"`
+	Previous string   `json:"-"` // page, as a query; empty: none
+	Next     string   `json:"-"`
 }
 
 type groupRow struct {
@@ -86,6 +88,26 @@ func (s *site) groupRows(ctx context.Context, listed map[string]listedGroup) ([]
 	return rows, nil
 }
 
+// sortedGroups is how many groups are asked for all that they have, to be sorted
+// by it.
+const sortedGroups = 1000
+
+// groupColumns are what a list of groups can be sorted by, and groupDetails
+// those of them that the list of groups does not tell.
+var (
+	groupColumns = []sortable[groupRow]{
+		byWords("group", func(g groupRow) string { return g.ID }),
+		byWords("kind", func(g groupRow) string { return g.Kind }).called("group.kind"),
+		byWords("state", func(g groupRow) string { return g.State }),
+		byWords("assignor", func(g groupRow) string { return g.Protocol }),
+		by("members", func(g groupRow) int { return g.Members }),
+		by("topics", func(g groupRow) int { return g.Topics }).called("nav.topics"),
+		by("coordinator", func(g groupRow) int32 { return g.Coordinator }),
+		by("lag", func(g groupRow) int64 { return g.Lag }),
+	}
+	groupDetails = []string{"assignor", "members", "topics", "lag"}
+)
+
 func (s *site) groups(r *http.Request) (any, error) {
 	listed, err := s.cluster.listGroups(r.Context())
 	if err != nil {
@@ -95,14 +117,40 @@ func (s *site) groups(r *http.Request) (any, error) {
 	needle := strings.ToLower(v.Search)
 	maps.DeleteFunc(listed, func(id string, _ listedGroup) bool { return !strings.Contains(strings.ToLower(id), needle) })
 	v.Total = len(listed)
-	// Members and lag are asked for the groups that are shown only.
-	ids := slices.Sorted(maps.Keys(listed))
-	v.From, v.Previous, v.Next = paged(r, len(ids))
-	shown := map[string]listedGroup{}
-	for _, id := range ids[v.From:min(len(ids), v.From+pageRows)] {
-		shown[id] = listed[id]
+	all := make([]groupRow, 0, len(listed))
+	for _, l := range listed {
+		all = append(all, groupRow{ID: l.id, Kind: l.kind, State: l.state, Coordinator: l.coordinator})
 	}
-	v.Rows, err = s.groupRows(r.Context(), shown)
+	columns := slices.Clone(groupColumns)
+	whole := false // all is in all rows
+	switch name, _ := asked(r, ""); {
+	case len(listed) > sortedGroups:
+		for i := range columns {
+			if slices.Contains(groupDetails, columns[i].name) {
+				columns[i].compare = nil
+			}
+		}
+	case slices.Contains(groupDetails, name):
+		if all, err = s.groupRows(r.Context(), listed); err != nil {
+			return nil, err
+		}
+		whole = true
+	}
+	v.Sort, v.Columns = sortBy(r, "", all, columns)
+	v.From, v.Previous, v.Next = paged(r, len(all))
+	v.Rows = all[v.From:min(len(all), v.From+pageRows)]
+	if whole {
+		return v, nil
+	}
+	// Members and lag are asked for the groups that are shown only.
+	shown := map[string]listedGroup{}
+	for _, row := range v.Rows {
+		shown[row.ID] = listed[row.ID]
+	}
+	rows, err := s.groupRows(r.Context(), shown)
+	for _, row := range rows {
+		v.Rows[slices.IndexFunc(v.Rows, func(g groupRow) bool { return g.ID == row.ID })] = row
+	}
 	return v, err
 }
 
@@ -122,7 +170,36 @@ type groupView struct {
 	History     *graph      `json:"lag_history"` // by topic
 	Findings    []finding   `json:"explained"`
 	Steps       []step      `json:"steps"` // newest first; null: the cluster does not tell
+
+	MemberColumns []column `json:"-"`
+	OffsetColumns []column `json:"-"`
+	ShareColumns  []column `json:"-"`
 }
+
+// memberColumns and offsetColumns are what the tables of a group can be sorted by.
+var (
+	memberColumns = []sortable[memberRow]{
+		byWords("client", func(m memberRow) string { return m.Client }),
+		byWords("host", func(m memberRow) string { return m.Host }),
+		byWords("id", func(m memberRow) string { return m.ID }).called("member.id"),
+		by("heartbeat", func(m memberRow) float64 { return m.Heard }),
+		by("assigned", func(m memberRow) (n int) {
+			for _, a := range m.Assigned {
+				n += len(a.Partitions)
+			}
+			return n
+		}).set(),
+	}
+	offsetColumns = []sortable[offsetRow]{
+		byWords("topic", func(o offsetRow) string { return o.Topic }),
+		by("partition", func(o offsetRow) int32 { return o.Partition }),
+		by("committed", func(o offsetRow) int64 { return o.Committed }),
+		by("end", func(o offsetRow) int64 { return o.End }).called("offset.end"),
+		by("lag", func(o offsetRow) int64 { return o.Lag }),
+		by("progress", func(o offsetRow) float64 { return float64(o.Read()) / float64(o.Span()) }).set(),
+		byWords("member", func(o offsetRow) string { return o.Member }),
+	}
+)
 
 // Share says whether the group is one of KIP-932: its offsets have APIs of their own.
 func (g groupView) Share() bool { return g.Kind == shareKind }
@@ -172,6 +249,13 @@ func (s *site) group(r *http.Request) (any, error) {
 	if s.broker != nil {
 		g.Steps = s.steps.newest(visible(g.ID), stepsShown, languageOf(r))
 	}
+	members := memberColumns
+	if s.broker == nil {
+		members = slices.Delete(slices.Clone(members), 3, 4) // nobody tells of heartbeats
+	}
+	_, g.MemberColumns = sortBy(r, "members", g.Members, members)
+	_, g.OffsetColumns = sortBy(r, "offsets", g.Offsets, offsetColumns)
+	_, g.ShareColumns = sortBy(r, "shares", g.Shares, shareColumns)
 	return g, nil
 }
 

@@ -82,6 +82,12 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	for _, state := range shareStates {
 		used["share."+state], used["share."+state+".means"] = true, true
 	}
+	for _, list := range [][]column{heads("", topicColumns), heads("", partitionColumns), heads("", producerColumns), heads("", consumerColumns), heads("", groupColumns),
+		heads("", memberColumns), heads("", offsetColumns), heads("", shareColumns), heads("", brokerColumns), heads("", doctorColumns)} {
+		for _, c := range list {
+			used[c.Text] = true
+		}
+	}
 	for _, name := range []string{"topic", "partition", "group", "transaction.id", "client", "broker"} { // what a fault is narrowed to
 		used[name] = true
 	}

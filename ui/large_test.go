@@ -52,8 +52,8 @@ func large(t testing.TB, topics, partitions int) *site {
 
 // largePages are the pages that are measured: each that shows something of the
 // cluster.
-var largePages = []string{"/", "/topics", "/topics?q=topic-05", "/topics?from=900", "/topics/topic-0001", "/topics/topic-0001/messages", "/topics/topic-0001/send",
-	"/topics/topic-0001/config", "/topics/topic-0001/manage", "/topics/topic-0001/delete", "/groups", "/groups?q=9", "/groups/group-001", "/groups/group-001/reset?topic=topic-0001&mode=latest",
+var largePages = []string{"/", "/topics", "/topics?q=topic-05", "/topics?from=900", "/topics?sort=-lag", "/topics/topic-0001", "/topics/topic-0001/messages", "/topics/topic-0001/send",
+	"/topics/topic-0001/config", "/topics/topic-0001/manage", "/topics/topic-0001/delete", "/groups", "/groups?q=9", "/groups?sort=-lag", "/groups/group-001", "/groups/group-001/reset?topic=topic-0001&mode=latest",
 	"/brokers", "/brokers/1", "/security", "/lab", "/lab?topic=topic-0500", "/wire", "/doctor", "/faults", "/clock"}
 
 // worked is the processor time that this process has had: on a busy machine it

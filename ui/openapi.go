@@ -28,7 +28,7 @@ var views = map[string]any{
 // fields are the fields of the forms, and of the queries of pages that have some.
 var fields = map[string]string{
 	"GET /topics": "q internal from sort", "GET /topics/{topic}/config": "q", "GET /topics/{topic}/messages": "mode partition offset time zone limit decode q filter cursor",
-	"GET /topics/{topic}/p/{partition}/o/{offset}": "decode", "GET /topics/{topic}/send": "again", "GET /groups": "q from", "GET /groups/{group}/reset": "topic mode offset time zone partition",
+	"GET /topics/{topic}/p/{partition}/o/{offset}": "decode", "GET /topics/{topic}/send": "again", "GET /groups": "q from sort", "GET /groups/{group}": "members.sort offsets.sort shares.sort", "GET /topics/{topic}": "partitions.sort producers.sort groups.sort", "GET /brokers": "sort", "GET /doctor": "sort", "GET /groups/{group}/reset": "topic mode offset time zone partition",
 	"GET /brokers/{id}": "q", "GET /wire": "client api connection errors", "GET /lab": "topic", "GET /wire/feed": "client api connection errors after", "GET /lab/feed": "topic",
 	"GET /topics/{topic}/tail": "partition decode q filter",
 	"POST /create-topic":       "name partitions replicas cleanup.policy retention.ms", "POST /topics/{topic}/config": "config value reset", "POST /topics/{topic}/delete": "name",

@@ -39,6 +39,18 @@ type shareRow struct {
 	Runs      []shareRun `json:"in_flight"` // records in the same state
 }
 
+// shareColumns are what they can be sorted by.
+var shareColumns = []sortable[shareRow]{
+	byWords("topic", func(s shareRow) string { return s.Topic }),
+	by("partition", func(s shareRow) int32 { return s.Partition }),
+	by("start", func(s shareRow) int64 { return s.Start }).called("share.start"),
+	by("handed", func(s shareRow) int64 { return s.Handed }).called("share.handed"),
+	by("end", func(s shareRow) int64 { return s.End }).called("offset.end"),
+	by("lag", func(s shareRow) int64 { return s.Lag }).called("share.lag"),
+	{text: "share.picture", words: true},
+	byWords("member", func(s shareRow) string { return s.Readers() }).called("members"),
+}
+
 // shareRun is records that follow each other and are in one state.
 type shareRun struct {
 	First      int64     `json:"first"`

@@ -3,11 +3,11 @@ package ui
 // This file owns the pages of topics: the list, one topic, create and delete.
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -47,11 +47,13 @@ type topicRow struct {
 
 // topicColumns are what a list of topics can be sorted by.
 var topicColumns = []sortable[topicRow]{
-	{"name", func(a, b topicRow) int { return strings.Compare(a.Name, b.Name) }},
-	{"partitions", func(a, b topicRow) int { return cmp.Compare(a.Partitions, b.Partitions) }},
-	{"replicas", func(a, b topicRow) int { return cmp.Compare(a.Replicas, b.Replicas) }},
-	{"records", func(a, b topicRow) int { return cmp.Compare(a.Records, b.Records) }},
-	{"bytes", func(a, b topicRow) int { return cmp.Compare(a.Bytes, b.Bytes) }},
+	byWords("name", func(t topicRow) string { return t.Name }),
+	by("partitions", func(t topicRow) int { return t.Partitions }),
+	by("replicas", func(t topicRow) int { return t.Replicas }),
+	by("records", func(t topicRow) int64 { return t.Records }),
+	by("bytes", func(t topicRow) int64 { return t.Bytes }),
+	by("groups", func(t topicRow) int { return t.Groups }).called("nav.groups"),
+	by("lag", func(t topicRow) int64 { return t.Lag }).called("topics.lag"),
 }
 
 func (s *site) topics(r *http.Request) (any, error) {
@@ -72,10 +74,19 @@ func (s *site) topics(r *http.Request) (any, error) {
 		return nil, err
 	}
 	columns := topicColumns
+	readers := false // are in all rows
 	if !whole {
-		columns = columns[:3] // the others are asked for what is shown only
+		columns = slices.Clone(columns)
+		for i := 3; i < len(columns); i++ {
+			columns[i].compare = nil // asked for what is shown only
+		}
+	} else if name, _ := asked(r, ""); name == "groups" || name == "lag" {
+		readers = true
+		if err := s.readers(r.Context(), hits); err != nil {
+			return nil, err
+		}
 	}
-	v.Sort, v.Columns = sortBy(r, hits, columns)
+	v.Sort, v.Columns = sortBy(r, "", hits, columns)
 	v.Total = len(hits)
 	v.From, v.Previous, v.Next = paged(r, len(hits))
 	v.Rows = append(v.Rows, hits[v.From:min(len(hits), v.From+pageRows)]...)
@@ -86,6 +97,9 @@ func (s *site) topics(r *http.Request) (any, error) {
 		if err := s.fillTopics(r.Context(), v.Rows); err != nil {
 			return nil, err
 		}
+	}
+	if readers {
+		return v, nil
 	}
 	return v, s.readers(r.Context(), v.Rows)
 }
@@ -170,6 +184,10 @@ type topicView struct {
 	Partition []partitionRow `json:"partition"`
 	Producers []producerRow  `json:"producers"` // null: the cluster does not tell
 	Consumers []topicGroup   `json:"groups"`
+
+	PartitionColumns []column `json:"-"`
+	ProducerColumns  []column `json:"-"`
+	ConsumerColumns  []column `json:"-"`
 }
 
 type partitionRow struct {
@@ -183,6 +201,37 @@ type partitionRow struct {
 	Records   int64   `json:"records"`
 	Bytes     int64   `json:"bytes"`
 }
+
+// partitionColumns, producerColumns and consumerColumns are what the tables of a
+// topic can be sorted by.
+var (
+	partitionColumns = []sortable[partitionRow]{
+		by("partition", func(p partitionRow) int32 { return p.Partition }),
+		by("leader", func(p partitionRow) int32 { return p.Leader }),
+		by("epoch", func(p partitionRow) int32 { return p.Epoch }).called("leader.epoch"),
+		byWords("replicas", func(p partitionRow) string { return ids(p.Replicas) }),
+		byWords("isr", func(p partitionRow) string { return ids(p.ISR) }).called("isr"),
+		by("start", func(p partitionRow) int64 { return p.Start }).called("offset.start"),
+		by("end", func(p partitionRow) int64 { return p.End }).called("offset.end"),
+		by("records", func(p partitionRow) int64 { return p.Records }),
+		by("bytes", func(p partitionRow) int64 { return p.Bytes }),
+	}
+	producerColumns = []sortable[producerRow]{
+		byWords("client", func(p producerRow) string { return p.Client }),
+		byWords("host", func(p producerRow) string { return p.Host }),
+		by("id", func(p producerRow) int64 { return p.ID }).called("producer.id"),
+		by("epoch", func(p producerRow) int16 { return p.Epoch }),
+		by("partition", func(p producerRow) int32 { return p.Partition }),
+		by("sequence", func(p producerRow) int32 { return p.Sequence }).called("producer.sequence"),
+		by("newest", func(p producerRow) int64 { return p.Newest.UnixMilli() }).called("producer.newest").set(),
+		by("transaction", func(p producerRow) int64 { return p.Open }).called("producer.txn").set(),
+	}
+	consumerColumns = []sortable[topicGroup]{
+		byWords("group", func(g topicGroup) string { return g.Group }),
+		byWords("state", func(g topicGroup) string { return g.State }),
+		by("lag", func(g topicGroup) int64 { return g.Lag }),
+	}
+)
 
 type topicGroup struct {
 	Group string `json:"group"`
@@ -244,6 +293,13 @@ func (s *site) topic(r *http.Request) (any, error) {
 			v.Lag = max(v.Lag, lag)
 		}
 	}
+	producers := producerColumns
+	if s.broker == nil {
+		producers = producers[2:] // nobody tells who they are
+	}
+	_, v.PartitionColumns = sortBy(r, "partitions", v.Partition, partitionColumns)
+	_, v.ProducerColumns = sortBy(r, "producers", v.Producers, producers)
+	_, v.ConsumerColumns = sortBy(r, "groups", v.Consumers, consumerColumns)
 	return v, nil
 }
 
