@@ -29,10 +29,7 @@ func (b *Broker) handleApiVersions(r *request, req *kmsg.ApiVersionsRequest) (km
 	if r.sasl != nil && r.sasl.state == saslFirst {
 		r.sasl.state = saslHandshake
 	}
-	answer := new(versionsAnswer)
-	if r.scratch != nil {
-		answer = &r.scratch.versions
-	}
+	answer := &r.memory().versions
 	v := b.versions(req.Version)
 	*answer = versionsAnswer{Response: &v.resp, versions: v}
 	return answer, nil

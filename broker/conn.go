@@ -37,6 +37,7 @@ type conn struct {
 	sasl      *saslSession   // nil: its port asks nobody who they are
 	last      error          // after the answer in work the connection ends, for this reason
 
+	newest   repeated
 	clientID string // of the newest request
 	// Named by the client in ApiVersions (KIP-511); empty if it did not.
 	softwareName, softwareVersion string

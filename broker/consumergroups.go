@@ -59,7 +59,7 @@ func (b *Broker) groupCluster() group.Cluster {
 	m := b.image.Load()
 	return group.Cluster{
 		Version: m.version,
-		Lookup:  lookupIn(m),
+		Lookup:  m.lookup,
 		All: func(yield func(group.Topic) bool) {
 			m.topics.Scan(func(_ string, t *topic) bool { return yield(groupTopic(t)) })
 		},

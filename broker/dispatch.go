@@ -7,6 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"minibroker/broker/group"
 	"minibroker/protocol"
 )
 
@@ -21,7 +22,7 @@ type request struct {
 	key, version int16
 	body         kmsg.Request
 	size         int      // in bytes, as received
-	scratch      *scratch // nil for those from inside the process
+	scratch      *scratch // see memory
 
 	// For quotas, see throttle.go.
 	began     time.Time     // zero where time is not measured
@@ -67,11 +68,17 @@ type spliced interface {
 // scratch is what a request in work needs, and is used again and again: the
 // requests that come most often allocate nothing.
 type scratch struct {
-	request  request
-	produce  protocol.ProduceDecoder
-	fetch    protocol.FetchDecoder
-	produced produced
-	versions versionsAnswer
+	request request
+	produce protocol.ProduceDecoder
+	fetch   protocol.FetchDecoder
+	commit  protocol.CommitDecoder
+
+	produced    produced
+	versions    versionsAnswer
+	metadata    metadataAnswer
+	coordinator kmsg.FindCoordinatorResponse
+	beat        kmsg.HeartbeatResponse
+	committed   group.CommitMemory
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -81,13 +88,31 @@ func (s *scratch) release() {
 	s.request = request{}
 	s.produce.Forget()
 	s.fetch.Forget()
+	s.commit.Forget()
 	s.produced.forget()
 	s.versions = versionsAnswer{}
+	s.metadata.forget()
+	if cap(s.coordinator.Coordinators) > 64 {
+		s.coordinator.Coordinators = nil
+	}
+	s.committed.Forget()
 	scratches.Put(s)
 }
 
-// decode reads a request's body. What it returns is gone with release.
-func (s *scratch) decode(key, version int16, body []byte) (kmsg.Request, error) {
+// memory is what the request's answer may be made in: requests from inside the
+// process have their own.
+func (r *request) memory() *scratch {
+	if r.scratch == nil {
+		r.scratch = new(scratch)
+	}
+	return r.scratch
+}
+
+// decode reads the body of a request of c. What it returns is gone with release.
+func (s *scratch) decode(c *conn, key, version int16, body []byte) (kmsg.Request, error) {
+	if repeats(key, body) {
+		return c.newest.decode(key, version, body)
+	}
 	switch key {
 	case protocol.KeyProduce:
 		if req := s.produce.Decode(version, body); req != nil {
@@ -97,10 +122,12 @@ func (s *scratch) decode(key, version int16, body []byte) (kmsg.Request, error) 
 		if req := s.fetch.Decode(version, body); req != nil {
 			return req, nil
 		}
+	case protocol.KeyOffsetCommit:
+		if req := s.commit.Decode(version, body); req != nil {
+			return req, nil
+		}
 	}
-	req := kmsg.RequestForKey(key)
-	req.SetVersion(version)
-	return req, req.ReadFrom(body)
+	return decode(key, version, body)
 }
 
 // handle works on one request and encodes its answer.
@@ -140,7 +167,7 @@ func (c *conn) handle(frame []byte) error {
 	}
 	work := scratches.Get().(*scratch)
 	defer work.release()
-	req, err := work.decode(h.Key, h.Version, body)
+	req, err := work.decode(c, h.Key, h.Version, body)
 	if err != nil {
 		return fmt.Errorf("%w: %s version %d cannot be decoded: %w", errHangUp, api.Name, h.Version, err)
 	}

@@ -13,16 +13,17 @@ import (
 // several keys, v6: share groups). The coordinator is the leader of the partition
 // that has the key's records; the first request makes its topic.
 func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequest) (kmsg.Response, error) {
-	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+	resp := &r.memory().coordinator
+	*resp = kmsg.FindCoordinatorResponse{Version: req.Version, Coordinators: resp.Coordinators[:0]}
 	find := func(key string) (c kmsg.FindCoordinatorResponseCoordinator) {
 		c = kmsg.NewFindCoordinatorResponseCoordinator()
 		c.Key, c.NodeID, c.Port = key, -1, -1
-		c.ErrorMessage = new(string)
+		c.ErrorMessage = &noText
 		switch err := r.refuseCoordinator(req, key); {
 		case err != nil:
 			c.ErrorCode = err.code
 			if req.Version < 4 || err != errGroupDenied && err != errTransactionDenied {
-				*c.ErrorMessage = err.message
+				c.ErrorMessage = &err.message
 			}
 			if err == errClusterDenied {
 				c.NodeID, c.Port = -1, -1
@@ -30,7 +31,7 @@ func (b *Broker) handleFindCoordinator(r *request, req *kmsg.FindCoordinatorRequ
 		default:
 			n := nodeOf(b.image.Load().live, b.coordinatorOf(coordinatorTopics[req.CoordinatorType], key))
 			if n == nil {
-				c.ErrorCode, *c.ErrorMessage = kerr.CoordinatorNotAvailable.Code, errNoCoordinator.message
+				c.ErrorCode, c.ErrorMessage = kerr.CoordinatorNotAvailable.Code, &errNoCoordinator.message
 				break
 			}
 			c.NodeID = n.id
@@ -59,8 +60,9 @@ const (
 	shareCoordinator       = 2 // v6, KIP-932
 )
 
-// noError is the text that Kafka gives to v1-v3 when all is well.
-var noError = "NONE"
+// noError is the text that Kafka gives to v1-v3 when all is well, noText that to
+// others. Answers share them.
+var noError, noText = "NONE", ""
 
 // coordinatorTopics is where coordinators of each type keep their records.
 var coordinatorTopics = [...]string{

@@ -278,7 +278,7 @@ func (b *Broker) commitAs(id string, topics []kmsg.OffsetCommitRequestTopic) (re
 	req.Version, req.Group, req.Generation, req.Topics = 8, id, -1, topics
 	lookup := b.lookupTopic()
 	b.groups.with(id, func(g *group.Group, now time.Time) (eff group.Effects) {
-		resp, eff = g.CommitOffsets(now, req, lookup)
+		resp, eff = g.CommitOffsets(now, req, lookup, new(group.CommitMemory))
 		return eff
 	})
 	return resp

@@ -58,7 +58,8 @@ func (r *request) clientHost() string {
 
 // handleHeartbeat serves Heartbeat v0-v4.
 func (b *Broker) handleHeartbeat(r *request, req *kmsg.HeartbeatRequest) (kmsg.Response, error) {
-	resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
+	resp := &r.memory().beat
+	*resp = kmsg.HeartbeatResponse{Version: req.Version}
 	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
 		resp.ErrorCode, eff = g.Heartbeat(now, req)
 		return eff

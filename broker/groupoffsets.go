@@ -17,7 +17,7 @@ func (b *Broker) handleOffsetCommit(r *request, req *kmsg.OffsetCommitRequest) (
 	var resp *kmsg.OffsetCommitResponse
 	topics := r.lookupTopic(kmsg.ACLOperationRead)
 	b.groups.with(req.Group, func(g *group.Group, now time.Time) (eff group.Effects) {
-		resp, eff = g.CommitOffsets(now, req, topics)
+		resp, eff = g.CommitOffsets(now, req, topics, &r.memory().committed)
 		return eff
 	})
 	return resp, nil

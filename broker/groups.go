@@ -225,7 +225,7 @@ func (b *Broker) readGroupConfig(cfg *config.Broker) {
 }
 
 // lookupTopic resolves topics for the groups' state machines.
-func (b *Broker) lookupTopic() group.Lookup { return lookupIn(b.image.Load()) }
+func (b *Broker) lookupTopic() group.Lookup { return b.image.Load().lookup }
 
 // lookupTopic finds topics for a request: one with which the client may not do
 // what it wants has that for its error.
@@ -243,19 +243,18 @@ func (r *request) lookupTopic(op kmsg.ACLOperation) group.Lookup {
 	}
 }
 
-func lookupIn(m *image) group.Lookup {
-	return func(name string, id [16]byte) group.Topic {
-		t := m.topic(name)
-		missing := kerr.UnknownTopicOrPartition.Code
-		if name == "" && id != [16]byte{} {
-			t = m.topicByID(id)
-			missing = kerr.UnknownTopicID.Code
-		}
-		if t == nil {
-			return group.Topic{Name: name, ID: id, Err: missing}
-		}
-		return groupTopic(t)
+// find is the image's lookup.
+func (m *image) find(name string, id [16]byte) group.Topic {
+	t := m.topic(name)
+	missing := kerr.UnknownTopicOrPartition.Code
+	if name == "" && id != [16]byte{} {
+		t = m.topicByID(id)
+		missing = kerr.UnknownTopicID.Code
 	}
+	if t == nil {
+		return group.Topic{Name: name, ID: id, Err: missing}
+	}
+	return groupTopic(t)
 }
 
 func groupTopic(t *topic) group.Topic {

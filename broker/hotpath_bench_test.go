@@ -22,19 +22,28 @@ func (sink) RemoteAddr() net.Addr        { return &net.TCPAddr{IP: net.IPv4(127,
 func (sink) Read([]byte) (int, error)    { return 0, io.EOF }
 func (sink) Close() error                { return nil }
 
-func benchmarkHandle(b *testing.B, broker *Broker, req kmsg.Request) {
-	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench")).AppendRequest(nil, req, 1)
+// bareConn is a connection without a network: requests are put to handle.
+func bareConn(b *Broker) *conn {
 	nc := sink{}
-	n := broker.nodes[0]
-	c := &conn{broker: broker, node: n, nc: nc, peer: newPeer(n, n.ports[0], nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}}
-	if err := c.handle(frame[4:]); err != nil {
+	n := b.nodes[0]
+	return &conn{broker: b, node: n, nc: nc, peer: newPeer(n, n.ports[0], nc, nil), in: protocol.NewFrameReader(nc), out: answerWriter{w: nc}}
+}
+
+// hotFrame is a request as handle takes it: without its size.
+func hotFrame(req kmsg.Request) []byte {
+	return kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench")).AppendRequest(nil, req, 1)[4:]
+}
+
+func benchmarkHandle(b *testing.B, broker *Broker, req kmsg.Request) {
+	frame, c := hotFrame(req), bareConn(broker)
+	if err := c.handle(frame); err != nil {
 		b.Fatal(err)
 	}
-	b.SetBytes(int64(len(frame)))
+	b.SetBytes(int64(4 + len(frame)))
 	b.ReportAllocs()
 	before := processCPU()
 	for b.Loop() {
-		if err := c.handle(frame[4:]); err != nil {
+		if err := c.handle(frame); err != nil {
 			b.Fatal(err)
 		}
 		if err := c.out.flush(); err != nil {
@@ -56,12 +65,21 @@ func fullBatch(size, recordSize int) record.Batch {
 	return raw
 }
 
-func BenchmarkHandle(b *testing.B) {
-	produce := func(raw []byte) kmsg.Request {
+// hotRequest is a request that comes often.
+type hotRequest struct {
+	name string
+	req  func(testing.TB, *Broker) kmsg.Request // to a broker with the topic t
+}
+
+func hotRequests() []hotRequest {
+	as := func(req kmsg.Request) func(testing.TB, *Broker) kmsg.Request {
+		return func(testing.TB, *Broker) kmsg.Request { return req }
+	}
+	produce := func(raw []byte) func(testing.TB, *Broker) kmsg.Request {
 		req := kmsg.NewPtrProduceRequest()
 		req.Version, req.Acks = 9, -1
 		req.Topics = []kmsg.ProduceRequestTopic{{Topic: "t", Partitions: []kmsg.ProduceRequestTopicPartition{{Records: raw}}}}
-		return req
+		return as(req)
 	}
 	metadata := kmsg.NewPtrMetadataRequest()
 	metadata.Version = 12
@@ -75,30 +93,29 @@ func BenchmarkHandle(b *testing.B) {
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.PartitionMaxBytes = 16 << 10
 	fetch.Topics = []kmsg.FetchRequestTopic{{Topic: "t", Partitions: []kmsg.FetchRequestTopicPartition{p}}}
-	beat := func(b *testing.B, broker *Broker) kmsg.Request {
-		c := dial(b, broker)
-		groupOfOne(b, c, "g")
-		v := broker.Group("g")
+	beat := func(t testing.TB, b *Broker) kmsg.Request {
+		groupOfOne(t, dial(t, b), "g")
 		req := kmsg.NewPtrHeartbeatRequest()
-		req.Version, req.Group, req.MemberID, req.Generation = 4, "g", v.Members()[0].ID, 1
+		req.Version, req.Group, req.MemberID, req.Generation = 4, "g", b.Group("g").Members()[0].ID, 1
 		return req
 	}
-	small := map[string]string{"retention.bytes": "67108864", "segment.bytes": "16777216"}
-	for _, row := range []struct {
-		name string
-		req  kmsg.Request
-	}{
+	return []hotRequest{
 		{"Produce 16 KiB of 1 KiB", produce(fullBatch(16<<10, 1<<10))},
 		{"Produce 16 KiB of 100 B", produce(fullBatch(16<<10, 100))},
 		{"Produce one record", produce(fullBatch(1, 100))},
-		{"Fetch 16 KiB", fetch},
-		{"ApiVersions", versions},
-		{"Metadata", metadata},
-		{"FindCoordinator", coordinator},
-		{"OffsetCommit", commitRequest("simple", "", -1, 42)},
-		{"Heartbeat", nil},
-	} {
-		b.Run(row.name, func(b *testing.B) {
+		{"Fetch 16 KiB", as(fetch)},
+		{"ApiVersions", as(versions)},
+		{"Metadata", as(metadata)},
+		{"FindCoordinator", as(coordinator)},
+		{"OffsetCommit", as(commitRequest("simple", "", -1, 42))},
+		{"Heartbeat", beat},
+	}
+}
+
+func BenchmarkHandle(b *testing.B) {
+	small := map[string]string{"retention.bytes": "67108864", "segment.bytes": "16777216"}
+	for _, hot := range hotRequests() {
+		b.Run(hot.name, func(b *testing.B) {
 			broker, err := New(WithTopic("t", 1, small), WithPort(0))
 			if err != nil {
 				b.Fatal(err)
@@ -107,11 +124,7 @@ func BenchmarkHandle(b *testing.B) {
 			if err := broker.Produce("t", Record{Value: make([]byte, 16<<10)}); err != nil {
 				b.Fatal(err)
 			}
-			req := row.req
-			if req == nil {
-				req = beat(b, broker)
-			}
-			benchmarkHandle(b, broker, req)
+			benchmarkHandle(b, broker, hot.req(b, broker))
 		})
 	}
 }

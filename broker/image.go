@@ -7,6 +7,7 @@ import (
 	"github.com/tidwall/btree"
 
 	"minibroker/broker/config"
+	"minibroker/broker/group"
 )
 
 // image is the cluster's metadata at one moment. It never changes: handlers
@@ -20,16 +21,22 @@ type image struct {
 	live, registered []*node
 	// version grows with each image.
 	version uint64
+	// lookup finds topics for groups, made once for all their requests.
+	lookup group.Lookup
 }
 
 // newImage is a cluster of brokers that all run, without topics.
 func newImage(nodes []*node) *image {
-	return &image{topics: new(btree.Map[string, *topic]), ids: new(btree.Map[string, *topic]), live: nodes, registered: nodes, version: 1}
+	m := &image{topics: new(btree.Map[string, *topic]), ids: new(btree.Map[string, *topic]), live: nodes, registered: nodes, version: 1}
+	m.lookup = m.find
+	return m
 }
 
 // next is the image after m, to be changed before anybody sees it.
 func (m *image) next() *image {
-	return &image{topics: m.topics.Copy(), ids: m.ids.Copy(), live: m.live, registered: m.registered, version: m.version + 1}
+	next := &image{topics: m.topics.Copy(), ids: m.ids.Copy(), live: m.live, registered: m.registered, version: m.version + 1}
+	next.lookup = next.find
+	return next
 }
 
 // alive says whether the broker of an id runs.

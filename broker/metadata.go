@@ -21,13 +21,12 @@ const (
 // Topics that do not exist are created if the client and the broker allow it,
 // and are usable at once: there is no moment without a leader.
 func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Response, error) {
-	resp := req.ResponseKind().(*kmsg.MetadataResponse)
-	resp.AuthorizedOperations = notAsked
+	answer := &r.memory().metadata
+	resp := answer.begin(req.Version)
 	if refused := refuseMetadata(req, resp); refused {
 		return resp, nil
 	}
 	m := b.image.Load()
-	resp.Brokers = make([]kmsg.MetadataResponseBroker, 0, len(m.live))
 	for _, n := range m.live {
 		one := kmsg.NewMetadataResponseBroker()
 		one.NodeID, one.Rack = n.id, n.rack
@@ -47,10 +46,10 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 	}
 
 	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
-		resp.Topics = make([]kmsg.MetadataResponseTopic, 0, m.topics.Len())
+		resp.Topics = slices.Grow(resp.Topics, m.topics.Len())
 		m.topics.Scan(func(name string, t *topic) bool {
 			if r.mayTopic(kmsg.ACLOperationDescribe, name) {
-				resp.Topics = append(resp.Topics, describeTopic(t, operations(name)))
+				resp.Topics = append(resp.Topics, answer.describe(t, operations(name)))
 			}
 			return true
 		})
@@ -60,28 +59,36 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 	mayCreate := (req.Version < 4 || req.AllowAutoTopicCreation) && b.config.Load().Hot().AutoCreateTopics
 	// One id, and names do not count.
 	byID := slices.ContainsFunc(req.Topics, func(t kmsg.MetadataRequestTopic) bool { return t.TopicID != [16]byte{} })
-	resp.Topics = make([]kmsg.MetadataResponseTopic, 0, len(req.Topics))
-	seen := make(map[string]bool, len(req.Topics))
+	resp.Topics = slices.Grow(resp.Topics, len(req.Topics))
+	var seen map[string]bool
+	if len(req.Topics) > 1 {
+		seen = make(map[string]bool, len(req.Topics))
+	}
+	first := func(name string) bool {
+		if seen == nil || seen[name] {
+			return seen == nil
+		}
+		seen[name] = true
+		return true
+	}
 	for i := range req.Topics {
 		asked := &req.Topics[i]
 		if asked.TopicID != [16]byte{} {
 			t := m.topicByID(asked.TopicID)
 			if t == nil {
 				resp.Topics = append(resp.Topics, failedTopic(nil, asked.TopicID, kerr.UnknownTopicID.Code))
-			} else if !seen[t.name] {
-				seen[t.name] = true
+			} else if first(t.name) {
 				if !r.mayTopic(kmsg.ACLOperationDescribe, t.name) {
 					resp.Topics = append(resp.Topics, deniedTopic(nil, t.id))
 					continue
 				}
-				resp.Topics = append(resp.Topics, describeTopic(t, operations(t.name)))
+				resp.Topics = append(resp.Topics, answer.describe(t, operations(t.name)))
 			}
 			continue
 		}
-		if byID || seen[*asked.Topic] {
+		if byID || !first(*asked.Topic) {
 			continue
 		}
-		seen[*asked.Topic] = true
 		t := m.topic(*asked.Topic)
 		// What a client may not see must not tell whether it is there.
 		if !r.mayTopic(kmsg.ACLOperationDescribe, *asked.Topic) || t == nil && mayCreate && !r.mayCreate(*asked.Topic) {
@@ -95,7 +102,7 @@ func (b *Broker) handleMetadata(r *request, req *kmsg.MetadataRequest) (kmsg.Res
 				continue
 			}
 		}
-		resp.Topics = append(resp.Topics, describeTopic(t, operations(t.name)))
+		resp.Topics = append(resp.Topics, answer.describe(t, operations(t.name)))
 	}
 	return resp, nil
 }
@@ -173,10 +180,50 @@ func failedTopic(name *string, id [16]byte, code int16) kmsg.MetadataResponseTop
 	return t
 }
 
-func describeTopic(t *topic, operations int32) kmsg.MetadataResponseTopic {
+// metadataAnswer is an answer to Metadata, in memory that is used again.
+type metadataAnswer struct {
+	resp       kmsg.MetadataResponse
+	partitions []kmsg.MetadataResponseTopicPartition // of all topics
+}
+
+// maxMetadata is for how many topics, and partitions, memory is used again.
+const maxMetadata = 1024
+
+// begin is an empty answer.
+func (a *metadataAnswer) begin(version int16) *kmsg.MetadataResponse {
+	a.resp = kmsg.MetadataResponse{Version: version, Brokers: a.resp.Brokers[:0], Topics: a.resp.Topics[:0]}
+	a.resp.Default()
+	a.partitions = a.partitions[:0]
+	return &a.resp
+}
+
+// room is n partitions, still to be filled.
+func (a *metadataAnswer) room(n int) []kmsg.MetadataResponseTopicPartition {
+	before := len(a.partitions)
+	if before+n > maxMetadata {
+		return make([]kmsg.MetadataResponseTopicPartition, n)
+	}
+	a.partitions = slices.Grow(a.partitions, n)[:before+n]
+	return a.partitions[before : before+n : before+n]
+}
+
+// forget holds on to nothing of the cluster.
+func (a *metadataAnswer) forget() {
+	brokers, topics := a.resp.Brokers, a.resp.Topics
+	if cap(topics) > maxMetadata {
+		topics = nil
+	}
+	clear(brokers)
+	clear(topics)
+	clear(a.partitions)
+	a.resp = kmsg.MetadataResponse{Brokers: brokers[:0], Topics: topics[:0]}
+	a.partitions = a.partitions[:0]
+}
+
+func (a *metadataAnswer) describe(t *topic, operations int32) kmsg.MetadataResponseTopic {
 	d := kmsg.NewMetadataResponseTopic()
 	d.Topic, d.TopicID, d.IsInternal, d.AuthorizedOperations = &t.name, t.id, t.internal, operations
-	d.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.partitions))
+	d.Partitions = a.room(len(t.partitions))
 	for i, p := range t.partitions {
 		l := p.leadership.Load()
 		d.Partitions[i] = kmsg.MetadataResponseTopicPartition{

@@ -6,8 +6,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// This file reads the requests that come most often, Produce and Fetch, into
-// memory that is used again and again. It reads what clients send as a rule, and
+// This file reads the requests that come most often, Produce and Fetch (and
+// decode_commit.go OffsetCommit), into memory that is used again and again. It reads what clients send as a rule, and
 // leaves a request with anything else in it, be it wrong or only rare, to kmsg.
 // TestDecodersAgreeWithKmsg holds the two equal.
 

@@ -12,6 +12,7 @@ import (
 func hotDecoders() map[int16]func(version int16, body []byte) kmsg.Request {
 	var produce ProduceDecoder
 	var fetch FetchDecoder
+	var commit CommitDecoder
 	return map[int16]func(int16, []byte) kmsg.Request{
 		KeyProduce: func(v int16, body []byte) kmsg.Request {
 			if req := produce.Decode(v, body); req != nil {
@@ -21,6 +22,12 @@ func hotDecoders() map[int16]func(version int16, body []byte) kmsg.Request {
 		},
 		KeyFetch: func(v int16, body []byte) kmsg.Request {
 			if req := fetch.Decode(v, body); req != nil {
+				return req
+			}
+			return nil
+		},
+		KeyOffsetCommit: func(v int16, body []byte) kmsg.Request {
+			if req := commit.Decode(v, body); req != nil {
 				return req
 			}
 			return nil
@@ -78,6 +85,28 @@ func someFetch(r *rand.Rand) kmsg.Request {
 	return req
 }
 
+func someCommit(r *rand.Rand) kmsg.Request {
+	req := kmsg.NewPtrOffsetCommitRequest()
+	maybe := func() *string {
+		if r.IntN(2) == 0 {
+			return nil
+		}
+		return kmsg.StringPtr(someName(r))
+	}
+	req.Group, req.MemberID, req.InstanceID, req.Generation, req.RetentionTimeMillis = someName(r), someName(r), maybe(), r.Int32N(5)-1, r.Int64N(9)-1
+	for range r.IntN(4) {
+		topic := kmsg.NewOffsetCommitRequestTopic()
+		topic.Topic, topic.TopicID = someName(r), [16]byte{byte(r.IntN(3)), 9}
+		for range r.IntN(5) {
+			p := kmsg.NewOffsetCommitRequestTopicPartition()
+			p.Partition, p.Offset, p.Timestamp, p.LeaderEpoch, p.Metadata = r.Int32N(9), r.Int64(), r.Int64N(9)-1, r.Int32N(3)-1, maybe()
+			topic.Partitions = append(topic.Partitions, p)
+		}
+		req.Topics = append(req.Topics, topic)
+	}
+	return req
+}
+
 func someName(r *rand.Rand) string {
 	return []string{"", "orders", "users", string(bytes.Repeat([]byte("long"), 60))}[r.IntN(4)]
 }
@@ -85,7 +114,7 @@ func someName(r *rand.Rand) string {
 func TestDecodersAgreeWithKmsg(t *testing.T) {
 	decode := hotDecoders()
 	r := rand.New(rand.NewPCG(1, 2))
-	for key, some := range map[int16]func(*rand.Rand) kmsg.Request{KeyProduce: someProduce, KeyFetch: someFetch} {
+	for key, some := range map[int16]func(*rand.Rand) kmsg.Request{KeyProduce: someProduce, KeyFetch: someFetch, KeyOffsetCommit: someCommit} {
 		api := APIFor(key)
 		for range 300 {
 			for v := api.Min; v <= api.Max; v++ {
@@ -126,7 +155,7 @@ func TestDecodersLeaveRareRequestsToKmsg(t *testing.T) {
 func TestDecodingAllocatesNothing(t *testing.T) {
 	decode := hotDecoders()
 	r := rand.New(rand.NewPCG(3, 4))
-	for key, req := range map[int16]kmsg.Request{KeyProduce: someProduce(r), KeyFetch: someFetch(r)} {
+	for key, req := range map[int16]kmsg.Request{KeyProduce: someProduce(r), KeyFetch: someFetch(r), KeyOffsetCommit: someCommit(r)} {
 		version := APIFor(key).Max
 		req.SetVersion(version)
 		body := req.AppendTo(nil)
@@ -140,7 +169,7 @@ func TestDecodingAllocatesNothing(t *testing.T) {
 func FuzzDecoders(f *testing.F) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range 5 {
-		for _, req := range []kmsg.Request{someProduce(r), someFetch(r)} {
+		for _, req := range []kmsg.Request{someProduce(r), someFetch(r), someCommit(r)} {
 			for v := APIFor(req.Key()).Min; v <= APIFor(req.Key()).Max; v++ {
 				req.SetVersion(v)
 				f.Add(req.Key(), v, req.AppendTo(nil))

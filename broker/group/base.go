@@ -2,6 +2,7 @@ package group
 
 import (
 	"math"
+	"slices"
 	"time"
 	"unicode/utf16"
 
@@ -75,15 +76,16 @@ func (g *base) expireOffsets(since int64, subscribed func(topic string) bool) {
 // As in Apache Kafka, what does not exist stands first in the answer, and then
 // each topic has one entry there; a topic that exists and is named without
 // partitions has none (OffsetCommitResponse.Builder).
-func (g *base) commitOffsets(req *kmsg.OffsetCommitRequest, topics Lookup, may func(*Topic, int32) *kerr.Error, first func()) *kmsg.OffsetCommitResponse {
-	resp := kmsg.NewPtrOffsetCommitResponse()
-	resp.Version = req.Version
-	stored := make([]kmsg.OffsetCommitResponseTopic, 0, len(req.Topics))
+func (g *base) commitOffsets(req *kmsg.OffsetCommitRequest, topics Lookup, in *CommitMemory, may func(Topic, int32) *kerr.Error, first func()) *kmsg.OffsetCommitResponse {
+	resp := &in.resp
+	*resp = kmsg.OffsetCommitResponse{Version: req.Version}
+	in.partitions, in.bytes, g.out.Records = in.partitions[:0], in.bytes[:0], append(in.records[:0], g.out.Records...)
+	stored := in.topics[:0]
 	answer := commitAnswer{resp: resp}
 	for i := range req.Topics {
 		rt := &req.Topics[i]
 		topic := topics(rt.Topic, rt.TopicID)
-		ps := make([]kmsg.OffsetCommitResponseTopicPartition, 0, len(rt.Partitions))
+		before := len(in.partitions)
 		var missing []kmsg.OffsetCommitResponseTopicPartition
 		for j := range rt.Partitions {
 			rp := &rt.Partitions[j]
@@ -95,24 +97,25 @@ func (g *base) commitOffsets(req *kmsg.OffsetCommitRequest, topics Lookup, may f
 				missing = append(missing, p)
 				continue
 			}
-			switch err := may(&topic, rp.Partition); {
+			switch err := may(topic, rp.Partition); {
 			case err != nil:
 				p.ErrorCode = err.Code
 			case g.tooLong(rp.Metadata):
 				p.ErrorCode = kerr.OffsetMetadataTooLarge.Code
 			default:
 				first()
-				g.commit(&topic, req.RetentionTimeMillis, rp)
+				g.commit(&topic, req.RetentionTimeMillis, rp, in)
 			}
-			ps = append(ps, p)
+			in.partitions = append(in.partitions, p)
 		}
 		if topic.Err != 0 || len(missing) > 0 {
 			answer.add(rt.Topic, rt.TopicID, missing)
 		}
-		if len(ps) > 0 {
+		if ps := slices.Clip(in.partitions[before:]); len(ps) > 0 {
 			stored = append(stored, kmsg.OffsetCommitResponseTopic{Topic: rt.Topic, TopicID: rt.TopicID, Partitions: ps})
 		}
 	}
+	in.topics, in.records = stored, g.out.Records
 	if len(resp.Topics) == 0 {
 		resp.Topics = stored
 		return resp
@@ -121,6 +124,23 @@ func (g *base) commitOffsets(req *kmsg.OffsetCommitRequest, topics Lookup, may f
 		answer.add(stored[i].Topic, stored[i].TopicID, stored[i].Partitions)
 	}
 	return resp
+}
+
+// CommitMemory is the memory of one commit's records and answer, to be used again
+// for the next. The zero value is ready.
+type CommitMemory struct {
+	resp       kmsg.OffsetCommitResponse
+	topics     []kmsg.OffsetCommitResponseTopic
+	partitions []kmsg.OffsetCommitResponseTopicPartition // of all topics
+	records    []Record
+	bytes      []byte // of records
+}
+
+// Forget lets go of what only a rare commit needs.
+func (m *CommitMemory) Forget() {
+	if cap(m.partitions) > 1024 || cap(m.bytes) > 64<<10 {
+		*m = CommitMemory{}
+	}
 }
 
 // commitAnswer is an answer in which each topic has one entry.
@@ -161,7 +181,7 @@ func (g *base) tooLong(metadata *string) bool {
 	return n > limit
 }
 
-func (g *base) commit(topic *Topic, retention int64, rp *kmsg.OffsetCommitRequestTopicPartition) {
+func (g *base) commit(topic *Topic, retention int64, rp *kmsg.OffsetCommitRequestTopicPartition, in *CommitMemory) {
 	c := Committed{
 		Offset: rp.Offset, LeaderEpoch: rp.LeaderEpoch, Metadata: reason(rp.Metadata),
 		CommitMillis: g.now.UnixMilli(), ExpireMillis: -1,
@@ -173,7 +193,9 @@ func (g *base) commit(topic *Topic, retention int64, rp *kmsg.OffsetCommitReques
 		c.CommitMillis = rp.Timestamp
 	}
 	g.offsets.Commit(topic.Name, rp.Partition, c)
-	g.store(OffsetRecord(g.id, topic, rp.Partition, &c))
+	var stored Record
+	in.bytes, stored = appendOffsetRecord(in.bytes, g.id, topic, rp.Partition, &c)
+	g.store(stored)
 	if g.cleanupAt.IsZero() || retention != -1 || rp.Timestamp != -1 {
 		g.cleanupSoon()
 	}

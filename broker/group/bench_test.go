@@ -167,7 +167,7 @@ func BenchmarkGroupsOfOne(b *testing.B) {
 func groupOfOne(b testing.TB) *Classic {
 	c := newCrowd(1)
 	c.settle(b)
-	if resp, _ := c.g.CommitOffsets(start, commitOf(c), topics); resp.Topics[0].Partitions[0].ErrorCode != 0 {
+	if resp, _ := c.g.CommitOffsets(start, commitOf(c), topics, new(CommitMemory)); resp.Topics[0].Partitions[0].ErrorCode != 0 {
 		b.Fatal("the commit failed")
 	}
 	return c.g
@@ -203,6 +203,6 @@ func BenchmarkCommit(b *testing.B) {
 	r := commitOf(c)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.g.CommitOffsets(start, r, topics)
+		c.g.CommitOffsets(start, r, topics, new(CommitMemory))
 	}
 }

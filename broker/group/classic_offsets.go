@@ -13,12 +13,12 @@ import (
 
 // CommitOffsets stores offsets. topics says which exist; the others get its
 // error and do not touch the group.
-func (g *Classic) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup) (*kmsg.OffsetCommitResponse, Effects) {
+func (g *Classic) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup, in *CommitMemory) (*kmsg.OffsetCommitResponse, Effects) {
 	g.now = now
 	// The group has its say only if there is something to store.
 	asked := false
 	var refused *kerr.Error
-	resp := g.commitOffsets(req, topics, func(*Topic, int32) *kerr.Error {
+	resp := g.commitOffsets(req, topics, in, func(Topic, int32) *kerr.Error {
 		if !asked {
 			asked = true
 			refused = g.validateCommit(req)

@@ -16,7 +16,7 @@ func (g *Classic) CommitInTransaction(now time.Time, req *kmsg.TxnOffsetCommitRe
 	g.now = now
 	asked := false
 	var refused *kerr.Error
-	resp := g.commitInTransaction(req, topics, func(*Topic, int32) *kerr.Error {
+	resp := g.commitInTransaction(req, topics, func(Topic, int32) *kerr.Error {
 		if !asked {
 			asked = true
 			refused = g.validateTxnCommit(req)

@@ -110,7 +110,7 @@ func TestAConsumerGroupOfOneIsSmall(t *testing.T) {
 		w := newSwarm("group-"+strconv.Itoa(i), 1, 4)
 		w.g = NewGroup("group-"+strconv.Itoa(i), base.cfg)
 		w.settle(t)
-		w.g.CommitOffsets(start, commitOne(w.reqs[0]), base.cluster().Lookup)
+		w.g.CommitOffsets(start, commitOne(w.reqs[0]), base.cluster().Lookup, new(CommitMemory))
 		all[i] = w.g
 	}
 	runtime.GC()

@@ -13,13 +13,13 @@ import (
 
 // CommitOffsets stores offsets. topics says which exist; the others get its
 // error.
-func (g *Consumer) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup) (*kmsg.OffsetCommitResponse, Effects) {
+func (g *Consumer) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup, in *CommitMemory) (*kmsg.OffsetCommitResponse, Effects) {
 	g.now = now
 	m, refused := g.committer(req.MemberID, req.Generation)
 	if m := g.members[req.MemberID]; m != nil && m.classic == nil && req.Version < 9 {
 		refused = kerr.UnsupportedVersion
 	}
-	resp := g.commitOffsets(req, topics, func(t *Topic, partition int32) *kerr.Error {
+	resp := g.commitOffsets(req, topics, in, func(t Topic, partition int32) *kerr.Error {
 		if refused != nil {
 			return refused
 		}
@@ -47,7 +47,7 @@ func (g *Consumer) committer(id string, epoch int32) (*consumer, *kerr.Error) {
 // mayCommit tells whether a member may commit a partition's offset at an epoch.
 // If it was overtaken by a new one, what it has since then or longer is still
 // its to commit (KIP-1251).
-func (g *Consumer) mayCommit(m *consumer, epoch int32, topic *Topic, partition int32) *kerr.Error {
+func (g *Consumer) mayCommit(m *consumer, epoch int32, topic Topic, partition int32) *kerr.Error {
 	if m == nil || epoch == m.epoch {
 		return nil
 	}
@@ -67,7 +67,7 @@ func (g *Consumer) CommitInTransaction(now time.Time, req *kmsg.TxnOffsetCommitR
 	if req.Generation != -1 || req.MemberID != "" || req.InstanceID != nil {
 		m, refused = g.committer(req.MemberID, req.Generation)
 	}
-	resp := g.commitInTransaction(req, topics, func(t *Topic, partition int32) *kerr.Error {
+	resp := g.commitInTransaction(req, topics, func(t Topic, partition int32) *kerr.Error {
 		err := refused
 		if err == nil {
 			err = g.mayCommit(m, req.Generation, t, partition)

@@ -275,7 +275,7 @@ func (s *consumerScript) do(words []string) {
 				req.Topics = append(req.Topics, rt)
 			}
 		}
-		resp, e := s.g.CommitOffsets(s.now, req, s.cluster().Lookup)
+		resp, e := s.g.CommitOffsets(s.now, req, s.cluster().Lookup, new(CommitMemory))
 		s.effects(e)
 		var codes []string
 		for _, t := range resp.Topics {

@@ -106,7 +106,7 @@ func (w *kindsWorld) ask(request string) string {
 			req := kmsg.NewPtrOffsetCommitRequest()
 			req.Version, req.Group, req.MemberID, req.Generation, req.Topics = 9, "g", member, generation, []kmsg.OffsetCommitRequestTopic{topic}
 			var resp *kmsg.OffsetCommitResponse
-			resp, eff = w.g.CommitOffsets(w.now, req, lookup)
+			resp, eff = w.g.CommitOffsets(w.now, req, lookup, new(CommitMemory))
 			code = resp.Topics[0].Partitions[0].ErrorCode
 			break
 		}

@@ -17,7 +17,7 @@ type Group struct{ kind kind }
 // kind is what groups of all kinds answer.
 type kind interface {
 	Expire(now time.Time) Effects
-	CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup) (*kmsg.OffsetCommitResponse, Effects)
+	CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup, in *CommitMemory) (*kmsg.OffsetCommitResponse, Effects)
 	FetchOffsets(version int16, req *kmsg.OffsetFetchRequestGroup, topics Lookup) kmsg.OffsetFetchResponseGroup
 	DeleteOffsets(now time.Time, req *kmsg.OffsetDeleteRequest, topics Lookup) (*kmsg.OffsetDeleteResponse, Effects)
 	TopicsDeleted(now time.Time, names ...string) Effects
@@ -73,9 +73,10 @@ func (g *Group) Epoch() int32 { return g.is().Epoch() }
 // Expire does what is due at now. It may be called too early.
 func (g *Group) Expire(now time.Time) Effects { return g.is().Expire(now) }
 
-// CommitOffsets stores offsets. topics says which exist.
-func (g *Group) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup) (*kmsg.OffsetCommitResponse, Effects) {
-	return g.is().CommitOffsets(now, req, topics)
+// CommitOffsets stores offsets. topics says which exist. What it returns is valid
+// until in is used again.
+func (g *Group) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup, in *CommitMemory) (*kmsg.OffsetCommitResponse, Effects) {
+	return g.is().CommitOffsets(now, req, topics, in)
 }
 
 // FetchOffsets returns committed offsets; see Classic.FetchOffsets.

@@ -166,11 +166,11 @@ func (o *Offsets) HideUnstable(answer *kmsg.OffsetFetchResponseGroup, topics Loo
 // and do not touch the group. may says why the group does not take a partition's
 // offset, if it does not; first is called before one is noted. store keeps the
 // records, which are part of the transaction; its error is everybody's.
-func (g *base) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, topics Lookup, may func(*Topic, int32) *kerr.Error, first func(), store func([]Record) *kerr.Error) *kmsg.TxnOffsetCommitResponse {
+func (g *base) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, topics Lookup, may func(Topic, int32) *kerr.Error, first func(), store func([]Record) *kerr.Error) *kmsg.TxnOffsetCommitResponse {
 	var records []Record
 	var pend []func() // when they are stored
 	resp := TxnCommitAnswer(req, topics, func(topic Topic, rp *kmsg.TxnOffsetCommitRequestTopicPartition) *kerr.Error {
-		if err := may(&topic, rp.Partition); err != nil {
+		if err := may(topic, rp.Partition); err != nil {
 			return err
 		}
 		if g.tooLong(rp.Metadata) {

@@ -281,7 +281,7 @@ func TestAnEndlessRetentionDoesNotWrapIntoThePast(t *testing.T) {
 	rt.Topic = "t1"
 	rt.Partitions = append(rt.Partitions, kmsg.NewOffsetCommitRequestTopicPartition())
 	req.Topics = append(req.Topics, rt)
-	_, e := s.g.CommitOffsets(s.now, req, topics)
+	_, e := s.g.CommitOffsets(s.now, req, topics, new(CommitMemory))
 	s.effects(e)
 	s.advance("87600h")
 	if s.g.Offsets().None() {

@@ -27,6 +27,13 @@ const (
 // OffsetRecord is what is stored for a committed offset. Of topic, its name and
 // id count.
 func OffsetRecord(group string, topic *Topic, partition int32, c *Committed) Record {
+	const numbers = 2 + 2 + 2 + 4 + 64
+	_, r := appendOffsetRecord(make([]byte, 0, numbers+len(group)+len(topic.Name)+len(c.Metadata)), group, topic, partition, c)
+	return r
+}
+
+// appendOffsetRecord makes an OffsetRecord behind what is in buf.
+func appendOffsetRecord(buf []byte, group string, topic *Topic, partition int32, c *Committed) ([]byte, Record) {
 	value := kmsg.OffsetCommitValue{
 		Version: offsetValueVersion,
 		Offset:  c.Offset, LeaderEpoch: c.LeaderEpoch, Metadata: c.Metadata,
@@ -35,22 +42,21 @@ func OffsetRecord(group string, topic *Topic, partition int32, c *Committed) Rec
 	if c.ExpireMillis >= 0 {
 		value.Version = expiringOffsetValueVersion
 	}
-	buf, n := appendOffsetKey(group, topic.Name, partition, 64+len(c.Metadata))
+	start := len(buf)
+	buf = appendOffsetKey(buf, group, topic.Name, partition)
+	n := len(buf)
 	buf = value.AppendTo(buf)
-	return Record{Key: buf[:n:n], Value: buf[n:]}
+	return buf, Record{Key: buf[start:n:n], Value: buf[n:len(buf):len(buf)]}
 }
 
 // OffsetTombstone says that nothing is committed for a partition any more.
 func OffsetTombstone(group, topic string, partition int32) Record {
-	key, _ := appendOffsetKey(group, topic, partition, 0)
-	return Record{Key: key}
+	return Record{Key: appendOffsetKey(make([]byte, 0, 2+2+len(group)+2+len(topic)+4), group, topic, partition)}
 }
 
-// appendOffsetKey starts a record with its key, with room for more.
-func appendOffsetKey(group, topic string, partition int32, room int) (buf []byte, n int) {
+func appendOffsetKey(buf []byte, group, topic string, partition int32) []byte {
 	key := kmsg.OffsetCommitKey{Version: offsetKeyVersion, Group: group, Topic: topic, Partition: partition}
-	buf = key.AppendTo(make([]byte, 0, 2+2+len(group)+2+len(topic)+4+room))
-	return buf, len(buf)
+	return key.AppendTo(buf)
 }
 
 // groupKey is the key of a classic group's record.

@@ -301,7 +301,7 @@ func (s *script) do(words []string) {
 			rt.Partitions = append(rt.Partitions, rp)
 			req.Topics = append(req.Topics, rt)
 		}
-		resp, e := s.g.CommitOffsets(s.now, req, topics)
+		resp, e := s.g.CommitOffsets(s.now, req, topics, new(CommitMemory))
 		s.effects(e)
 		var codes []string
 		for _, t := range resp.Topics {

@@ -236,16 +236,16 @@ func (g *Share) TopicsDeleted(now time.Time, names ...string) Effects {
 }
 
 // CommitOffsets refuses: a share group has no offsets of that kind.
-func (g *Share) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup) (*kmsg.OffsetCommitResponse, Effects) {
+func (g *Share) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup, in *CommitMemory) (*kmsg.OffsetCommitResponse, Effects) {
 	g.now = now
-	resp := g.commitOffsets(req, topics, func(*Topic, int32) *kerr.Error { return kerr.GroupIDNotFound }, func() {})
+	resp := g.commitOffsets(req, topics, in, func(Topic, int32) *kerr.Error { return kerr.GroupIDNotFound }, func() {})
 	return resp, g.effects()
 }
 
 // CommitInTransaction refuses, as CommitOffsets does.
 func (g *Share) CommitInTransaction(now time.Time, req *kmsg.TxnOffsetCommitRequest, topics Lookup, store func([]Record) *kerr.Error) (*kmsg.TxnOffsetCommitResponse, Effects) {
 	g.now = now
-	resp := g.commitInTransaction(req, topics, func(*Topic, int32) *kerr.Error { return kerr.GroupIDNotFound }, func() {}, store)
+	resp := g.commitInTransaction(req, topics, func(Topic, int32) *kerr.Error { return kerr.GroupIDNotFound }, func() {}, store)
 	return resp, g.effects()
 }
 

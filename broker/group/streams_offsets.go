@@ -16,13 +16,13 @@ import (
 
 // CommitOffsets stores offsets. topics says which exist; the others get its
 // error.
-func (g *Streams) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup) (*kmsg.OffsetCommitResponse, Effects) {
+func (g *Streams) CommitOffsets(now time.Time, req *kmsg.OffsetCommitRequest, topics Lookup, in *CommitMemory) (*kmsg.OffsetCommitResponse, Effects) {
 	g.now = now
 	m, refused := g.committer(req.MemberID, req.Generation)
 	if m != nil && req.Version < 9 {
 		refused = kerr.UnsupportedVersion
 	}
-	resp := g.commitOffsets(req, topics, func(t *Topic, partition int32) *kerr.Error {
+	resp := g.commitOffsets(req, topics, in, func(t Topic, partition int32) *kerr.Error {
 		if refused != nil {
 			return refused
 		}
@@ -78,7 +78,7 @@ func (g *Streams) CommitInTransaction(now time.Time, req *kmsg.TxnOffsetCommitRe
 	if req.Generation != -1 || req.MemberID != "" || req.InstanceID != nil {
 		m, refused = g.committer(req.MemberID, req.Generation)
 	}
-	resp := g.commitInTransaction(req, topics, func(t *Topic, partition int32) *kerr.Error {
+	resp := g.commitInTransaction(req, topics, func(t Topic, partition int32) *kerr.Error {
 		err := refused
 		if err == nil {
 			err = g.mayCommit(m, req.Generation, t.Name, partition)
