@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -15,6 +16,9 @@ import (
 
 // filterCost bounds the work of one expression on one message.
 const filterCost = 1 << 16
+
+// notBool is why an expression that says no yes or no cannot be a filter.
+const notBool = "the result is neither true nor false"
 
 // filterEnv is what an expression may name. Making it takes milliseconds, so
 // it is made when the first expression comes.
@@ -35,15 +39,42 @@ var filterEnv = sync.OnceValues(func() (*cel.Env, error) {
 
 // filter says which messages a page shows.
 type filter struct {
-	text    string // in key, value or headers; empty: any
-	program cel.Program
-	Failed  int    // messages on which the expression could not be worked out
-	Why     string // the first of them
+	text       string // in key, value or headers; empty: any
+	expression string
+	program    cel.Program
+	unjudged   bool // messages that it cannot judge are shown, too
+
+	Failed   int // messages on which the expression could not be worked out
+	failures []failure
+	why      map[*kgo.Record]string // of those that are shown all the same
+}
+
+const (
+	// failureKinds is how many reasons are told apart, failurePlaces how many
+	// messages are named for each.
+	failureKinds  = 5
+	failurePlaces = 12
+)
+
+// failure is a reason why messages could not be judged.
+type failure struct {
+	Why    string   `json:"why"` // in English
+	Count  int      `json:"count"`
+	At     []place  `json:"at"`     // the first of them
+	Advice *advised `json:"advice"` // null: there is none
+}
+
+// More is how many messages At leaves out.
+func (f failure) More() int { return f.Count - len(f.At) }
+
+type place struct {
+	Partition int32 `json:"partition"`
+	Offset    int64 `json:"offset"`
 }
 
 // newFilter reads a search text and an expression; both may be empty.
 func newFilter(text, expression string) (*filter, error) {
-	f := &filter{text: text}
+	f := &filter{text: text, expression: expression}
 	if expression == "" {
 		return f, nil
 	}
@@ -59,7 +90,7 @@ func newFilter(text, expression string) (*filter, error) {
 		return nil, wrong(visible(issues.Err().Error()))
 	}
 	if out := ast.OutputType(); out != cel.BoolType && out != cel.DynType {
-		return nil, wrong("it is a " + out.String() + ", not true or false")
+		return nil, wrong(notBool + ": it is a " + out.String())
 	}
 	f.program, err = env.Program(ast, cel.CostLimit(filterCost), cel.InterruptCheckFrequency(1000))
 	return f, err
@@ -76,6 +107,39 @@ func (f *filter) takes(ctx context.Context, r *kgo.Record) bool {
 	if f.program == nil {
 		return true
 	}
+	yes, why := f.judge(ctx, r)
+	if why == "" {
+		return yes
+	}
+	f.note(r, oneline(visible(why)))
+	return f.unjudged
+}
+
+// note remembers that a message could not be judged.
+func (f *filter) note(r *kgo.Record, why string) {
+	f.Failed++
+	if f.unjudged {
+		if f.why == nil {
+			f.why = map[*kgo.Record]string{}
+		}
+		f.why[r] = why
+	}
+	i := slices.IndexFunc(f.failures, func(x failure) bool { return x.Why == why })
+	if i < 0 {
+		if len(f.failures) == failureKinds {
+			return
+		}
+		i = len(f.failures)
+		f.failures = append(f.failures, failure{Why: why, At: []place{}, Advice: advise(f.expression, why)})
+	}
+	kind := &f.failures[i]
+	if kind.Count++; len(kind.At) < failurePlaces {
+		kind.At = append(kind.At, place{r.Partition, r.Offset})
+	}
+}
+
+// judge works the expression out, and says why that cannot be done.
+func (f *filter) judge(ctx context.Context, r *kgo.Record) (yes bool, why string) {
 	headers := make(map[string]string, len(r.Headers))
 	for _, h := range r.Headers {
 		headers[h.Key] = string(h.Value)
@@ -84,18 +148,13 @@ func (f *filter) takes(ctx context.Context, r *kgo.Record) bool {
 		"key": named(r.Key), "value": named(r.Value), "headers": headers, "topic": r.Topic, "partition": int64(r.Partition),
 		"offset": r.Offset, "time": r.Timestamp, "size": int64(len(r.Key) + len(r.Value)),
 	})
-	why := "the result is neither true nor false"
-	if err == nil {
-		if yes, ok := result.(types.Bool); ok {
-			return bool(yes)
-		}
-	} else {
-		why = err.Error()
+	if err != nil {
+		return false, err.Error()
 	}
-	if f.Failed++; f.Failed == 1 {
-		f.Why = oneline(visible(why))
+	if yes, ok := result.(types.Bool); ok {
+		return bool(yes), ""
 	}
-	return false
+	return false, notBool
 }
 
 // named is what an expression finds in a key or value: null, what the JSON

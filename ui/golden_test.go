@@ -51,7 +51,13 @@ func fixtures() map[string]struct {
 	messages := messagesView{Topic: "orders", Mode: "latest", Modes: modes, Partitions: []int32{0, 1, 2}, Partition: "all", Limit: 50, Limits: limits, Decode: "auto", Decodings: decodings,
 		Messages: []messageRow{record, tombstone, marker}, LookedAt: 3, Next: "?cursor=0%3A3"}
 	failed := messages
-	failed.Filter, failed.Failed, failed.Why = "value.price > 3", 2, "no such key: price"
+	failed.Filter, failed.Failed, failed.Unjudged, failed.Query = "value.price > 3", 14, true, "filter=value.price+%3E+3&unjudged=1"
+	failed.Failures = []failure{{"no such key: price", 13, []place{{0, 18}}, advise(failed.Filter, "no such key: price")}, {"actual cost limit exceeded", 1, []place{{1, 2}}, advise(failed.Filter, "cost limit")}}
+	without := tombstone
+	without.Unjudged = "no such key: price"
+	failed.Messages = []messageRow{record, without}
+	mistaken := messages
+	mistaken.Filter, mistaken.Advice = "price = 3", advise("price = 3", "Syntax error: token recognition error at: '= '")
 	tailing := messages
 	tailing.Mode, tailing.Messages, tailing.Next = "tail", nil, ""
 	failing := &exchange{ID: 7, At: at, Connection: 9, Remote: "172.18.0.4:5000", Client: "app", Software: "kafka-python 2.2.15", Node: 1, API: "Heartbeat", Key: 12, Version: 4, Took: 1.25,
@@ -76,6 +82,7 @@ func fixtures() map[string]struct {
 		"delete":          {"delete", "/topics/orders/delete", deleteView{"orders", true, 12345}},
 		"messages":        {"messages", "/topics/orders/messages", messages},
 		"messages-filter": {"messages", "/topics/orders/messages", failed},
+		"messages-wrong":  {"messages", "/topics/orders/messages", mistaken},
 		"messages-tail":   {"messages", "/topics/orders/messages?mode=tail", tailing},
 		"messages-empty":  {"messages", "/topics/orders/messages", none},
 		"record":          {"record", "/topics/orders/p/2/o/17", recordView{Topic: "orders", Record: record, Decode: "auto", Decodings: decodings, Previous: 16, Next: -1, Batch: batch, Python: "print(1)"}},

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -48,8 +49,10 @@ type messagesView struct {
 	Decodings  []string     `json:"-"`
 	Search     string       `json:"search"`
 	Filter     string       `json:"filter"`
-	Failed     int          `json:"filter_failed"`        // messages that the filter could not judge
-	Why        string       `json:"filter_why,omitempty"` // it could not judge the first of them
+	Failed     int          `json:"filter_failed"`   // messages that the filter could not judge
+	Failures   []failure    `json:"filter_failures"` // why not
+	Unjudged   bool         `json:"unjudged"`        // they are shown, too
+	Advice     *advised     `json:"filter_advice"`   // what to do about a filter that is no expression; null: nothing
 	LookedAt   int          `json:"looked_at"`
 	Messages   []messageRow `json:"messages"`
 	Next       string       `json:"next"` // query of the next page; empty: there is none
@@ -68,6 +71,29 @@ func (v messagesView) Backward() bool { return backward(v.Mode) }
 
 func backward(mode string) bool { return mode == "latest" || strings.HasPrefix(mode, "to-") }
 
+// With is the page's address with another filter.
+func (v messagesView) With(filter string) string {
+	q, _ := url.ParseQuery(v.Query) // it was made by Encode
+	q.Set("filter", filter)
+	return "?" + q.Encode()
+}
+
+// WithUnjudged is the page's address with the messages that the filter cannot
+// judge, or without them.
+func (v messagesView) WithUnjudged() string {
+	q, _ := url.ParseQuery(v.Query)
+	q.Del("unjudged")
+	if !v.Unjudged {
+		q.Set("unjudged", "1")
+	}
+	return "?" + q.Encode()
+}
+
+// Examples are filters that show what can be said.
+func (v messagesView) Examples() []string {
+	return []string{`value.price > 10`, `has(value.price) && value.price > 10`, `key == "user-42"`, `key == null || value == null`, `value.name.startsWith("A")`, `headers["source"] == "web"`, `size > 1000`, `time > timestamp("2026-01-01T00:00:00Z")`, `partition == 0 && offset % 2 == 0`}
+}
+
 type messageRow struct {
 	Partition int32       `json:"partition"`
 	Offset    int64       `json:"offset"`
@@ -75,7 +101,8 @@ type messageRow struct {
 	Key       decoded     `json:"key"`
 	Value     decoded     `json:"value"`
 	Headers   []headerRow `json:"headers"`
-	Control   string      `json:"control,omitempty"` // commit or abort: a transaction's marker
+	Control   string      `json:"control,omitempty"`  // commit or abort: a transaction's marker
+	Unjudged  string      `json:"unjudged,omitempty"` // why the filter could not judge it
 }
 
 type headerRow struct {
@@ -84,14 +111,14 @@ type headerRow struct {
 }
 
 // queryFields are the fields of a page's address that say what it shows.
-var queryFields = []string{"mode", "partition", "offset", "time", "zone", "limit", "decode", "q", "filter"}
+var queryFields = []string{"mode", "partition", "offset", "time", "zone", "limit", "decode", "q", "filter", "unjudged"}
 
 // query reads what a page is to show.
 func (s *site) query(r *http.Request) (messagesView, *filter, error) {
 	f := r.Form
 	v := messagesView{Topic: r.PathValue("topic"), Mode: cmp.Or(f.Get("mode"), modes[0]), Modes: modes, Partition: cmp.Or(strings.TrimSpace(f.Get("partition")), "all"),
 		Offset: strings.TrimSpace(f.Get("offset")), Time: f.Get("time"), Limit: 50, Limits: limits, Decode: cmp.Or(f.Get("decode"), decodings[0]), Decodings: decodings,
-		Search: f.Get("q"), Filter: strings.TrimSpace(f.Get("filter")), Messages: []messageRow{}}
+		Search: f.Get("q"), Filter: strings.TrimSpace(f.Get("filter")), Unjudged: f.Get("unjudged") != "", Failures: []failure{}, Messages: []messageRow{}}
 	q := url.Values{}
 	for _, field := range queryFields {
 		if f.Get(field) != "" {
@@ -125,6 +152,12 @@ func (s *site) query(r *http.Request) (messagesView, *filter, error) {
 		}
 	}
 	fl, err := newFilter(v.Search, v.Filter)
+	if wrong := (*problem)(nil); errors.As(err, &wrong) {
+		v.Advice = advise(v.Filter, wrong.Detail)
+	}
+	if err == nil {
+		fl.unjudged = v.Unjudged
+	}
 	return v, fl, err
 }
 
@@ -141,7 +174,9 @@ func (s *site) messages(r *http.Request) (any, error) {
 		return nil, err
 	}
 	for _, record := range records {
-		v.Messages = append(v.Messages, rowOf(record, v.Decode, previewBytes))
+		row := rowOf(record, v.Decode, previewBytes)
+		row.Unjudged = f.why[record]
+		v.Messages = append(v.Messages, row)
 	}
 	return v, nil
 }
@@ -156,7 +191,7 @@ func (s *site) find(r *http.Request, v *messagesView, f *filter) ([]*kgo.Record,
 	if err != nil {
 		return nil, err
 	}
-	v.Failed, v.Why = f.Failed, f.Why
+	v.Failed, v.Failures = f.Failed, append(v.Failures, f.failures...)
 	if next := cursorOf(spans, v.Backward()); next != "" {
 		v.Next = "?" + url.Values{"cursor": {next}}.Encode()
 		if v.Query != "" {

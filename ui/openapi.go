@@ -27,10 +27,10 @@ var views = map[string]any{
 
 // fields are the fields of the forms, and of the queries of pages that have some.
 var fields = map[string]string{
-	"GET /topics": "q internal from sort", "GET /topics/{topic}/config": "q", "GET /topics/{topic}/messages": "mode partition offset time zone limit decode q filter cursor",
+	"GET /topics": "q internal from sort", "GET /topics/{topic}/config": "q", "GET /topics/{topic}/messages": "mode partition offset time zone limit decode q filter unjudged cursor",
 	"GET /topics/{topic}/p/{partition}/o/{offset}": "decode", "GET /topics/{topic}/send": "again", "GET /groups": "q from sort", "GET /groups/{group}": "members.sort offsets.sort shares.sort", "GET /topics/{topic}": "partitions.sort producers.sort groups.sort", "GET /brokers": "sort", "GET /doctor": "sort", "GET /groups/{group}/reset": "topic mode offset time zone partition",
 	"GET /brokers/{id}": "q", "GET /wire": "client api connection errors", "GET /lab": "topic", "GET /wire/feed": "client api connection errors after", "GET /lab/feed": "topic",
-	"GET /topics/{topic}/tail": "partition decode q filter",
+	"GET /topics/{topic}/tail": "partition decode q filter unjudged",
 	"POST /create-topic":       "name partitions replicas cleanup.policy retention.ms", "POST /topics/{topic}/config": "config value reset", "POST /topics/{topic}/delete": "name",
 	"POST /topics/{topic}/partitions": "partitions", "POST /topics/{topic}/purge": "name partition", "POST /topics/{topic}/clone": "to messages", "POST /topics/{topic}/recreate": "name",
 	"POST /topics/{topic}/send": "key key_empty value value_null headers partition copies file", "POST /groups/{group}/reset": "topic target", "POST /groups/{group}/delete": "name",

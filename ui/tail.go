@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +42,7 @@ func (s *site) tail(ctx context.Context, r *http.Request, st *stream) error {
 	if strings.HasPrefix(r.URL.Path, "/api/") {
 		write = tailJSON
 	}
+	told := 0 // messages that the filter could not judge
 	for {
 		fetched := c.PollRecords(ctx, 100*frameRows)
 		if err := fetched.Err0(); err != nil {
@@ -56,8 +58,17 @@ func (s *site) tail(ctx context.Context, r *http.Request, st *stream) error {
 			if len(rows) == frameRows {
 				skipped, rows = skipped+1, rows[1:]
 			}
-			rows = append(rows, rowOf(record, v.Decode, previewBytes))
+			row := rowOf(record, v.Decode, previewBytes)
+			row.Unjudged = f.why[record]
+			rows = append(rows, row)
 		})
+		clear(f.why)
+		if f.Failed > told {
+			told = f.Failed
+			if err := st.send("unjudged", []byte(strconv.Itoa(told))); err != nil {
+				return err
+			}
+		}
 		if err := st.skipped(skipped); err != nil {
 			return err
 		}

@@ -195,7 +195,7 @@ func TestAFilterChoosesMessages(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(v.Messages) != want {
-			t.Errorf("%s finds %d messages, want %d (%d failed: %s)", expression, len(v.Messages), want, v.Failed, v.Why)
+			t.Errorf("%s finds %d messages, want %d (%d failed: %s)", expression, len(v.Messages), want, v.Failed, fmt.Sprint(v.Failures))
 		}
 	}
 	w.see("/topics/log/messages?filter="+url.QueryEscape("value.price > 10"), 200, "could not judge 3 messages", "no such key")

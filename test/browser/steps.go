@@ -128,6 +128,15 @@ func (w *walk) messages() error {
 	if err := count("?filter="+url.QueryEscape("value.prix > 15 && value.prix < 20"), "a filter", 4); err != nil {
 		return err
 	}
+	// The browser remembers the filter, and brings it back.
+	var filter string
+	if err := w.do("using a filter again", w.open("/topics/orders/messages"), chromedp.Click(`#filters summary`), chromedp.Click(`#filters a`), chromedp.WaitReady(`#filters[data-filter^="value.prix > 15"]`),
+		chromedp.Value(`input[name=filter]`, &filter), chromedp.Evaluate(`document.querySelectorAll("table.messages tbody tr").length`, &rows)); err != nil {
+		return err
+	}
+	if filter != "value.prix > 15 && value.prix < 20" || rows != 4 {
+		return fmt.Errorf("the filter that was used again is %q and shows %d messages", filter, rows)
+	}
 	// The tail shows what comes, without the page being loaded anew.
 	if err := w.do("opening the tail", w.open("/topics/orders/messages?mode=tail"), chromedp.WaitVisible(`#tail-state`),
 		chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil)); err != nil {

@@ -5,11 +5,11 @@ const body = document.getElementById("tail");
 const state = document.getElementById("tail-state");
 const button = document.getElementById("tail-pause");
 const texts = body.dataset;
-let source, waiting = [], seen = 0, skipped = 0, paused = false;
+let source, waiting = [], seen = 0, skipped = 0, unjudged = 0, paused = false;
 
 function say() {
   const text = paused ? texts.paused : texts.live;
-  state.textContent = text.replace("%n", seen) + (skipped ? " · " + texts.skipped.replace("%n", skipped) : "");
+  state.textContent = text.replace("%n", seen) + (skipped ? " · " + texts.skipped.replace("%n", skipped) : "") + (unjudged ? " · " + texts.unjudged.replace("%n", unjudged) : "");
 }
 
 function show(html) {
@@ -29,6 +29,7 @@ function open() {
     say();
   });
   source.addEventListener("skipped", (event) => { skipped += Number(event.data); say(); });
+  source.addEventListener("unjudged", (event) => { unjudged = Number(event.data); say(); });
   source.addEventListener("failed", (event) => { source.close(); state.textContent = event.data; });
   source.onerror = () => { state.textContent = texts.lost; };
   source.onopen = say;
