@@ -94,14 +94,18 @@ func (s *site) totals() (traffic, requests []metricRow, err error) {
 	for _, m := range requests[:min(len(requests), historyLines)] {
 		busiest[m.Label] = m.Value
 	}
-	written := int64(0)
+	written, names := int64(0), map[string]bool{}
 	s.broker.EachTopic(func(t broker.TopicSum) bool {
 		if !t.Internal {
 			written += t.Written
+			if len(names) <= newsTopics {
+				names[t.Name] = true
+			}
 		}
 		return true
 	})
 	now := s.now()
+	s.news.look(s.broker.Now(), names)
 	s.history.add(bytesGraph, now, bytes)
 	s.history.add(requestsGraph, now, busiest)
 	s.history.add(recordsGraph, now, map[string]float64{"records": float64(written)})

@@ -117,6 +117,9 @@ func (l *language) decimal(f float64) string {
 
 // millis writes milliseconds, short ones to a tenth.
 func (l *language) millis(f float64) string {
+	if f > 0 && f < 0.05 {
+		return "<0" + l.point + "1"
+	}
 	if f >= 100 {
 		return l.number(int64(f))
 	}

@@ -68,7 +68,7 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	for _, list := range []struct {
 		prefix string
 		names  []string
-	}{{"explain.", findings}, {"wire.family.", families}, {"mode.", modes}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", fault.Kinds}, {"preset.", presetNames}, {"filter.", filterAdvice}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
+	}{{"explain.", findings}, {"wire.family.", families}, {"mode.", modes}, {"next.", nextPages}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", fault.Kinds}, {"preset.", presetNames}, {"filter.", filterAdvice}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
 		for _, name := range list.names {
 			used[list.prefix+name] = true
 		}
@@ -87,6 +87,9 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 		for _, c := range list {
 			used[c.Text] = true
 		}
+	}
+	for _, name := range counted {
+		used["count."+name+".one"], used["count."+name+".other"] = true, true
 	}
 	for _, name := range []string{"topic", "partition", "group", "transaction.id", "client", "broker"} { // what a fault is narrowed to
 		used[name] = true

@@ -28,6 +28,10 @@ type overviewView struct {
 	Happenings []happening `json:"happenings"`
 }
 
+// nextPages are where the first page sends its readers, who do not know yet what
+// these are.
+var nextPages = []string{"lab", "wire", "doctor", "faults"}
+
 func (s *site) overview(r *http.Request) (any, error) {
 	about, err := s.cluster.about(r.Context())
 	if err != nil {

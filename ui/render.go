@@ -30,7 +30,9 @@ type frame struct {
 	Done    string // key of the text that says what was done
 	DoneAt  url.Values
 	View    any
-	Inner   bool // the broker is in this process, and tells what happens inside
+	Inner   bool           // the broker is in this process, and tells what happens inside
+	Present bool           // large, for a projector
+	Counts  map[string]int // of pages of the menu that have something to tell
 }
 
 func frameOf(r *http.Request) *frame {
@@ -43,6 +45,7 @@ func frameOf(r *http.Request) *frame {
 	if done := "done." + q.Get("done"); q.Has("done") && l.texts[done] != "" {
 		f.Done, f.DoneAt = done, q
 	}
+	f.Present = q.Get("present") == "1"
 	if r.Method == http.MethodGet {
 		q.Del("done")
 		if len(q) > 0 {
@@ -71,6 +74,18 @@ func (f *frame) Or(name, byDefault string) string {
 	return byDefault
 }
 
+// Resized is this page for a projector, or else from there in its normal size.
+func (f *frame) Resized() string {
+	path, query, _ := strings.Cut(f.Path, "?")
+	q, _ := url.ParseQuery(query) // as written by frameOf
+	if f.Present {
+		q.Del("present")
+	} else {
+		q.Set("present", "1")
+	}
+	return path + "?" + q.Encode()
+}
+
 // Themes are what a reader may choose.
 func (f *frame) Themes() []string { return []string{"system", "light", "dark"} }
 
@@ -95,7 +110,7 @@ func (f *frame) Keys() []shortcut {
 	if f.Inner {
 		all = append(all, []shortcut{{[]string{"g", "l"}, "nav.lab"}, {[]string{"g", "w"}, "nav.wire"}, {[]string{"g", "d"}, "nav.doctor"}, {[]string{"g", "f"}, "nav.faults"}, {[]string{"g", "c"}, "nav.clock"}}...)
 	}
-	return append(all, []shortcut{{[]string{"/"}, "keys.search"}, {[]string{"j"}, "keys.down"}, {[]string{"k"}, "keys.up"}, {[]string{"Enter"}, "keys.open"}, {[]string{"t"}, "keys.tail"}, {[]string{"p"}, "keys.send"}, {[]string{"?"}, "keys.help"}, {[]string{"Esc"}, "close"}}...)
+	return append(all, []shortcut{{[]string{"/"}, "keys.search"}, {[]string{"j"}, "keys.down"}, {[]string{"k"}, "keys.up"}, {[]string{"Enter"}, "keys.open"}, {[]string{"t"}, "keys.tail"}, {[]string{"p"}, "keys.send"}, {[]string{"f"}, "keys.present"}, {[]string{"?"}, "keys.help"}, {[]string{"Esc"}, "close"}}...)
 }
 
 // ids lists partitions or brokers.
@@ -148,6 +163,7 @@ func functions(l *language) template.FuncMap {
 		"seg":       url.PathEscape,
 		"show":      visible,
 		"join":      strings.Join,
+		"next":      func() []string { return nextPages },
 		"split":     func(list string) []string { return strings.Split(list, ",") },
 		"time":      moment,
 		"ids":       ids,

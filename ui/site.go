@@ -42,6 +42,7 @@ type site struct {
 	streams   atomic.Int32     // open now
 	history   history
 	steps     steps
+	news      news
 	wire      wire
 }
 
@@ -228,6 +229,7 @@ func (s *site) show(w http.ResponseWriter, r *http.Request, template string, v v
 func (s *site) write(w http.ResponseWriter, r *http.Request, template string, shown any, err error) {
 	f := frameOf(r)
 	f.Inner = s.broker != nil
+	f.Counts = s.counts()
 	status := http.StatusOK
 	if err != nil {
 		f.Problem = explain(err)

@@ -62,6 +62,8 @@ document.addEventListener("click", async (event) => {
   button.textContent = button.dataset.done;
   setTimeout(() => { button.textContent = label; }, 1500);
 });
+// On a narrow screen the tab that one is at may be beside it.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 // A live part was replaced.
 document.addEventListener("htmx:after:swap", () => ready(document));
 document.addEventListener("htmx:afterSwap", () => ready(document));
@@ -101,6 +103,7 @@ document.addEventListener("keydown", (event) => {
     case "k": row(-1); break;
     case "t": if (topic) go(topic + "/messages?mode=tail"); break;
     case "p": if (topic) go(topic + "/send"); break;
+    case "f": document.getElementById("resize")?.click(); break;
     case "?": dialog.showModal(); break;
     default: return;
   }

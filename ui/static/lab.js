@@ -1,7 +1,7 @@
 // The page /lab. Frames come from the server as events; here they become lanes,
 // groups, keys and a list of what happened. lanes.js draws.
 
-import { draw, groupColour, hueOf, kept, pitch } from "./lanes.js";
+import { cellAt, draw, groupColour, hueOf, kept } from "./lanes.js";
 
 const root = document.getElementById("lab");
 const texts = root.dataset;
@@ -216,10 +216,10 @@ function happened(at, group, text, state, extra) {
   }
   body.append(text);
   if (extra) body.append(" ", element("span", "quiet", extra));
-  if (state) body.append(" ", element("span", "badge s-" + state, state));
   const clock = element("span", "short");
   clock.append(time);
   li.append(clock, body);
+  if (state) li.append(element("span", "badge s-" + state, state));
   list.prepend(li);
   while (list.children.length > 60) list.lastChild.remove();
   document.dispatchEvent(new Event("htmx:after:swap"));
@@ -243,7 +243,7 @@ document.getElementById("lanes").addEventListener("mousemove", (event) => {
   if (!canvas) return;
   for (const lane of lanes.values()) {
     if (lane.canvas !== canvas) continue;
-    const cell = pitch(canvas.clientWidth), offset = Math.floor(lane.at - (canvas.clientWidth - 16 - event.offsetX) / cell);
+    const offset = cellAt(lane, event.offsetX);
     const dot = lane.dots.find((d) => d.o === offset);
     canvas.title = dot ? put(texts.cell, { o: dot.o, k: dot.k ?? "null" }) : "";
   }
@@ -251,7 +251,7 @@ document.getElementById("lanes").addEventListener("mousemove", (event) => {
 document.getElementById("lanes").addEventListener("click", (event) => {
   for (const lane of lanes.values()) {
     if (lane.canvas !== event.target) continue;
-    const cell = pitch(lane.canvas.clientWidth), offset = Math.floor(lane.at - (lane.canvas.clientWidth - 16 - event.offsetX) / cell);
+    const offset = cellAt(lane, event.offsetX);
     if (lane.dots.some((d) => d.o === offset)) location.href = `/topics/${encodeURIComponent(lane.state.topic)}/p/${lane.state.partition}/o/${offset}`;
   }
 });
@@ -286,12 +286,15 @@ box("more").addEventListener("click", () => {
   post(topic() + "/partitions", { partitions: [...lanes.values()].filter((l) => l.state.topic === name).length + 1 });
 });
 
-const button = box("pause");
+const button = box("pause"), step = box("step");
+function steps() { step.disabled = !paused || !waiting.length; }
+step.addEventListener("click", () => { frame(waiting.shift()); steps(); });
 button.addEventListener("click", () => {
   paused = !paused;
   button.setAttribute("aria-pressed", paused);
   button.textContent = paused ? button.dataset.resume : button.dataset.pause;
-  if (!paused) { for (const f of waiting) frame(f); waiting = []; }
+  if (!paused) for (const f of waiting.splice(0)) frame(f);
+  steps();
 });
 
 addEventListener("resize", () => draw(lanes));
@@ -302,6 +305,7 @@ source.addEventListener("frame", (event) => {
   const f = JSON.parse(event.data);
   if (!paused) frame(f);
   else if (waiting.push(f) > 200) waiting.shift();
+  steps();
 });
 source.onopen = () => { root.dataset.state = "live"; box("said").textContent = ""; };
 source.onerror = () => { root.dataset.state = "lost"; box("said").textContent = texts.lost; };

@@ -17,7 +17,10 @@ export function hueOf(key) {
 
 export function groupColour(number) { return `hsl(${hues[(number * 3 + 1) % hues.length]} 70% ${css("--mark-l")})`; }
 
-function height(lane) { return firstRow + row * Math.max(1, lane.places.length) - 4; }
+// What is drawn grows with the page's letters.
+function zoom() { return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16; }
+
+function height(lane) { return (firstRow + row * Math.max(1, lane.places.length) - 4) * zoom(); }
 
 let drawing = false, last = 0, all = new Map();
 
@@ -57,7 +60,13 @@ function step(now) {
   if (moving) requestAnimationFrame(step);
 }
 
-export function pitch(width) { return width > 560 ? 52 : 38; }
+function pitch(width) { return width > 560 ? 52 : 38; }
+
+// cellAt is the offset of the cell at a place of a lane's picture.
+export function cellAt(lane, x) {
+  const width = lane.canvas.clientWidth / zoom();
+  return Math.floor(lane.at - (width - 16 - x / zoom()) / pitch(width));
+}
 
 // fit shortens a text from its left, where keys are alike.
 function fit(g, text, width) {
@@ -70,7 +79,7 @@ function fit(g, text, width) {
 // paint draws one lane and says whether something in it still fades in.
 function paint(lane, paper, now) {
   const { canvas } = lane;
-  const ratio = devicePixelRatio || 1, width = canvas.clientWidth, high = canvas.clientHeight;
+  const larger = zoom(), ratio = larger * (devicePixelRatio || 1), width = canvas.clientWidth / larger, high = canvas.clientHeight / larger;
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(high * ratio)) {
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(high * ratio);
