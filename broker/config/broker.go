@@ -10,7 +10,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -18,7 +17,7 @@ import (
 // return another.
 type Broker struct {
 	layers [3]layer
-	values map[string]any // of the configs that are set; defaultValues has the others
+	values map[string]any // of the configs that are set; the others have their defaults
 	hot    Hot
 }
 
@@ -75,7 +74,7 @@ func NewBroker(given map[string]string) (*Broker, error) {
 // newBroker works out the values that hold, and checks them.
 func newBroker(layers [3]layer) (*Broker, *Error) {
 	b := &Broker{layers: layers, values: make(map[string]any)}
-	// Only what somebody has set: defaultValues has the rest.
+	// Only what somebody has set: the others have their defaults.
 	var set []string
 	for _, l := range layers {
 		for name := range l.values {
@@ -105,30 +104,15 @@ func newBroker(layers [3]layer) (*Broker, *Error) {
 	return b, nil
 }
 
-// defaultValues is the values of the configs that nobody has set, parsed once
-// for all brokers: a process may start thousands.
-var defaultValues = sync.OnceValue(func() map[string]any {
-	values := make(map[string]any, len(brokerDefs))
-	for _, d := range brokerDefs {
-		if d.Default == nil {
-			continue
-		}
-		v, err := d.parse(*d.Default)
-		if err != nil {
-			panic(err) // a test holds that all defaults are valid
-		}
-		values[d.Name] = v
-	}
-	return values
-})
-
 // value is what holds for a config; false where that is null.
 func (b *Broker) value(name string) (any, bool) {
 	if v, ok := b.values[name]; ok {
 		return v, true
 	}
-	v, ok := defaultValues()[name]
-	return v, ok
+	if d := brokerByName[name]; d != nil {
+		return d.defaultValue()
+	}
+	return nil, false
 }
 
 // check holds what Kafka demands of values together (KafkaConfig.validateValues).

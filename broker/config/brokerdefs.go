@@ -7,7 +7,6 @@ package config
 import (
 	_ "embed"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -48,62 +47,62 @@ var ownDefaults = map[string]string{
 
 // brokerDocs says what the broker configs do that have an effect here. Every
 // other one is accepted, checked, shown, and changes nothing.
-var brokerDocs = map[string]string{
-	"connection.failed.authentication.delay.ms": "How long a client that could not authenticate waits for its answer.",
-	"connections.max.reauth.ms":                 "How long a session may last before its client must authenticate again (KIP-368); 0: for ever.",
-	"delegation.token.secret.key":               "The key of delegation tokens, the same on all brokers. Not set: there are no tokens.",
-	"delegation.token.max.lifetime.ms":          "How long a delegation token lives, however often it is renewed.",
-	"delegation.token.expiry.time.ms":           "How long a delegation token lives unless it is renewed.",
-	"delegation.token.expiry.check.interval.ms": "How often expired delegation tokens are forgotten.",
-	"sasl.enabled.mechanisms":                   "How clients may authenticate: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER (unsecured tokens).",
-	"sasl.server.max.receive.size":              "The largest message that a client may send before it has authenticated.",
-	"authorizer.class.name":                     "org.apache.kafka.metadata.authorizer.StandardAuthorizer lets users do what ACLs allow. Not set: everybody may do everything, unless super.users or ACLs are given.",
-	"auto.leader.rebalance.enable":              "Whether partitions go back to their preferred leaders after a while.",
-	"auto.create.topics.enable":                 "Whether asking for the metadata of a topic that does not exist creates it.",
-	"broker.id":                                 "The older name of node.id.",
-	"broker.rack":                               "The rack that this broker says it is in.",
-	"default.replication.factor":                "Replicas of a topic that is created without saying how many.",
-	"controller.quota.window.num":               "How many windows of controller.quota.window.size.seconds a controller_mutation_rate quota saves up for a burst.",
-	"controller.quota.window.size.seconds":      "The length of such a window.",
-	"delete.topic.enable":                       "Whether topics may be deleted.",
-	"fetch.max.bytes":                           "The most bytes that one Fetch answers, whatever the consumer asks for; a first batch that is larger is sent alone.",
-	"leader.imbalance.check.interval.seconds":   "How long after a partition got another leader it goes back to its preferred one.",
-	"replica.lag.time.max.ms":                   "A follower that is behind for longer than this leaves the ISR.",
-	"replica.selector.class":                    "org.apache.kafka.common.replica.RackAwareReplicaSelector lets consumers read from the replica in their rack (KIP-392). Any other class is as good as none.",
-	"offsets.topic.replication.factor":          "Replicas of __consumer_offsets. Not set, with several brokers: 3, or as many as there are.",
-	"transaction.state.log.replication.factor":  "The same of __transaction_state.",
-	"transaction.state.log.min.isr":             "min.insync.replicas of __transaction_state. Not set, with several brokers: 2, or less with fewer than three.",
-	"group.consumer.assignment.interval.ms":     "The shortest time between two assignments of a consumer group (KIP-848).",
-	"group.consumer.assignors":                  "The assignors that members of consumer groups may ask for; the first one is the default.",
-	"group.consumer.heartbeat.interval.ms":      "How often members of consumer groups are told to send heartbeats.",
-	"group.consumer.max.size":                   "The most members that a consumer group of KIP-848 may have.",
-	"group.consumer.migration.policy":           "Whether groups with members may change between the classic protocol and KIP-848's.",
-	"group.consumer.session.timeout.ms":         "A member of a consumer group of KIP-848 that sends no heartbeat for this long is removed.",
-	"group.coordinator.rebalance.protocols":     "Which group protocols are served: without consumer, ConsumerGroupHeartbeat is refused, without streams, StreamsGroupHeartbeat.",
-	"group.initial.rebalance.delay.ms":          "How long a new, empty consumer group waits for more members before its first rebalance.",
-	"group.max.session.timeout.ms":              "The longest session.timeout.ms that a consumer may ask for.",
-	"group.max.size":                            "The most members that a consumer group may have.",
-	"group.min.session.timeout.ms":              "The shortest session.timeout.ms that a consumer may ask for.",
-	"group.streams.assignment.interval.ms":      "The shortest time between two assignments of a streams group (KIP-1071).",
-	"group.streams.heartbeat.interval.ms":       "How often members of streams groups are told to send heartbeats.",
-	"group.streams.initial.rebalance.delay.ms":  "How long a new, empty streams group waits for more members before its first assignment.",
-	"group.streams.max.size":                    "The most members that a streams group may have.",
-	"group.streams.num.standby.replicas":        "Standby copies of each task's state in a streams group.",
-	"group.streams.session.timeout.ms":          "A member of a streams group that sends no heartbeat for this long is removed.",
-	"log.retention.check.interval.ms":           "How long records stay that were older than retention.ms when they came. All others are dropped when they are due.",
-	"max.incremental.fetch.session.cache.slots": "How many incremental fetch sessions are kept.",
-	"max.request.partition.size.limit":          "The most partitions that one DescribeTopicPartitions answers.",
-	"node.id":                                   "This broker's id, 1 or more: some clients take node 0 for any node.",
-	"num.partitions":                            "Partitions of a topic that is created without saying how many, auto-created ones included.",
-	"offset.metadata.max.bytes":                 "The longest metadata text that an offset commit may have.",
-	"offsets.retention.check.interval.ms":       "How often committed offsets are looked at for ones to forget.",
-	"offsets.retention.minutes":                 "Committed offsets of a group without members are forgotten after this long.",
-	"producer.id.expiration.ms":                 "An idempotent producer that was silent for this long is forgotten, and its sequence numbers with it.",
-	"quota.window.num":                          "Over how many windows of quota.window.size.seconds the rate of a client with a quota is measured.",
-	"quota.window.size.seconds":                 "The length of such a window.",
-	"socket.request.max.bytes":                  "The largest request; a connection that announces a larger one is closed.",
-	"telemetry.max.bytes":                       "The largest push of metrics by a client (KIP-714).",
-	"transaction.max.timeout.ms":                "The longest transaction timeout that a producer may ask for.",
+var brokerDocs = []struct{ name, doc string }{
+	{"connection.failed.authentication.delay.ms", "How long a client that could not authenticate waits for its answer."},
+	{"connections.max.reauth.ms", "How long a session may last before its client must authenticate again (KIP-368); 0: for ever."},
+	{"delegation.token.secret.key", "The key of delegation tokens, the same on all brokers. Not set: there are no tokens."},
+	{"delegation.token.max.lifetime.ms", "How long a delegation token lives, however often it is renewed."},
+	{"delegation.token.expiry.time.ms", "How long a delegation token lives unless it is renewed."},
+	{"delegation.token.expiry.check.interval.ms", "How often expired delegation tokens are forgotten."},
+	{"sasl.enabled.mechanisms", "How clients may authenticate: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER (unsecured tokens)."},
+	{"sasl.server.max.receive.size", "The largest message that a client may send before it has authenticated."},
+	{"authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer lets users do what ACLs allow. Not set: everybody may do everything, unless super.users or ACLs are given."},
+	{"auto.leader.rebalance.enable", "Whether partitions go back to their preferred leaders after a while."},
+	{"auto.create.topics.enable", "Whether asking for the metadata of a topic that does not exist creates it."},
+	{"broker.id", "The older name of node.id."},
+	{"broker.rack", "The rack that this broker says it is in."},
+	{"default.replication.factor", "Replicas of a topic that is created without saying how many."},
+	{"controller.quota.window.num", "How many windows of controller.quota.window.size.seconds a controller_mutation_rate quota saves up for a burst."},
+	{"controller.quota.window.size.seconds", "The length of such a window."},
+	{"delete.topic.enable", "Whether topics may be deleted."},
+	{"fetch.max.bytes", "The most bytes that one Fetch answers, whatever the consumer asks for; a first batch that is larger is sent alone."},
+	{"leader.imbalance.check.interval.seconds", "How long after a partition got another leader it goes back to its preferred one."},
+	{"replica.lag.time.max.ms", "A follower that is behind for longer than this leaves the ISR."},
+	{"replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector lets consumers read from the replica in their rack (KIP-392). Any other class is as good as none."},
+	{"offsets.topic.replication.factor", "Replicas of __consumer_offsets. Not set, with several brokers: 3, or as many as there are."},
+	{"transaction.state.log.replication.factor", "The same of __transaction_state."},
+	{"transaction.state.log.min.isr", "min.insync.replicas of __transaction_state. Not set, with several brokers: 2, or less with fewer than three."},
+	{"group.consumer.assignment.interval.ms", "The shortest time between two assignments of a consumer group (KIP-848)."},
+	{"group.consumer.assignors", "The assignors that members of consumer groups may ask for; the first one is the default."},
+	{"group.consumer.heartbeat.interval.ms", "How often members of consumer groups are told to send heartbeats."},
+	{"group.consumer.max.size", "The most members that a consumer group of KIP-848 may have."},
+	{"group.consumer.migration.policy", "Whether groups with members may change between the classic protocol and KIP-848's."},
+	{"group.consumer.session.timeout.ms", "A member of a consumer group of KIP-848 that sends no heartbeat for this long is removed."},
+	{"group.coordinator.rebalance.protocols", "Which group protocols are served: without consumer, ConsumerGroupHeartbeat is refused, without streams, StreamsGroupHeartbeat."},
+	{"group.initial.rebalance.delay.ms", "How long a new, empty consumer group waits for more members before its first rebalance."},
+	{"group.max.session.timeout.ms", "The longest session.timeout.ms that a consumer may ask for."},
+	{"group.max.size", "The most members that a consumer group may have."},
+	{"group.min.session.timeout.ms", "The shortest session.timeout.ms that a consumer may ask for."},
+	{"group.streams.assignment.interval.ms", "The shortest time between two assignments of a streams group (KIP-1071)."},
+	{"group.streams.heartbeat.interval.ms", "How often members of streams groups are told to send heartbeats."},
+	{"group.streams.initial.rebalance.delay.ms", "How long a new, empty streams group waits for more members before its first assignment."},
+	{"group.streams.max.size", "The most members that a streams group may have."},
+	{"group.streams.num.standby.replicas", "Standby copies of each task's state in a streams group."},
+	{"group.streams.session.timeout.ms", "A member of a streams group that sends no heartbeat for this long is removed."},
+	{"log.retention.check.interval.ms", "How long records stay that were older than retention.ms when they came. All others are dropped when they are due."},
+	{"max.incremental.fetch.session.cache.slots", "How many incremental fetch sessions are kept."},
+	{"max.request.partition.size.limit", "The most partitions that one DescribeTopicPartitions answers."},
+	{"node.id", "This broker's id, 1 or more: some clients take node 0 for any node."},
+	{"num.partitions", "Partitions of a topic that is created without saying how many, auto-created ones included."},
+	{"offset.metadata.max.bytes", "The longest metadata text that an offset commit may have."},
+	{"offsets.retention.check.interval.ms", "How often committed offsets are looked at for ones to forget."},
+	{"offsets.retention.minutes", "Committed offsets of a group without members are forgotten after this long."},
+	{"producer.id.expiration.ms", "An idempotent producer that was silent for this long is forgotten, and its sequence numbers with it."},
+	{"quota.window.num", "Over how many windows of quota.window.size.seconds the rate of a client with a quota is measured."},
+	{"quota.window.size.seconds", "The length of such a window."},
+	{"socket.request.max.bytes", "The largest request; a connection that announces a larger one is closed."},
+	{"telemetry.max.bytes", "The largest push of metrics by a client (KIP-714)."},
+	{"transaction.max.timeout.ms", "The longest transaction timeout that a producer may ask for."},
 }
 
 // withoutEffect are the topic configs that are accepted and change nothing; nor
@@ -113,37 +112,35 @@ var withoutEffect = []string{
 	"preallocate", "segment.index.bytes",
 }
 
-var (
-	brokerDefs                 = newBrokerDefs()
-	brokerByName, brokerSorted = index(brokerDefs)
-)
+var brokerDefs, brokerByName, brokerSorted = newBrokerDefs()
 
-func newBrokerDefs() []*Def {
-	docs := maps.Clone(brokerDocs)
-	for _, t := range topicDefs {
-		if slices.Contains(withoutEffect, t.Name) {
-			continue
+func newBrokerDefs() ([]*Def, map[string]*Def, []*Def) {
+	rows := strings.Count(brokerTSV, "\n") // the first has the columns' names
+	defs, memory := make([]*Def, 0, rows), make([]brokerRow, rows)
+	for line := range strings.Lines(brokerTSV[strings.Index(brokerTSV, "\n")+1:]) {
+		row := &memory[len(defs)]
+		if err := row.read(strings.TrimSuffix(line, "\n")); err != nil {
+			panic(fmt.Sprintf("config: broker.tsv:%d: %v", len(defs)+2, err))
 		}
-		for _, s := range t.Synonyms {
-			docs[s.Name] = "The default of " + t.Name + unit(s.Times) + " for topics that do not set it."
-		}
-	}
-	var defs []*Def
-	for i, line := range strings.Split(strings.TrimSpace(brokerTSV), "\n") {
-		if i == 0 {
-			continue
-		}
-		d, err := brokerRow(line)
-		if err != nil {
-			panic(fmt.Sprintf("config: broker.tsv:%d: %v", i+1, err))
-		}
-		d.Doc = docs[d.Name]
+		d := &row.def
 		if own, ok := ownDefaults[d.Name]; ok {
 			d.Default = &own
 		}
 		defs = append(defs, d)
 	}
-	return defs
+	byName, sorted := index(defs)
+	for i := range brokerDocs {
+		byName[brokerDocs[i].name].Doc = brokerDocs[i].doc
+	}
+	for _, t := range topicDefs {
+		if slices.Contains(withoutEffect, t.Name) {
+			continue
+		}
+		for _, s := range t.Synonyms {
+			byName[s.Name].Doc = "The default of " + t.Name + unit(s.Times) + " for topics that do not set it."
+		}
+	}
+	return defs, byName, sorted
 }
 
 func unit(times int64) string {
@@ -156,23 +153,35 @@ func unit(times int64) string {
 	return ""
 }
 
-// brokerRow reads name, type, default, rule and when it may be changed.
-func brokerRow(line string) (*Def, error) {
-	f := strings.Split(line, "\t")
-	if len(f) != 5 {
-		return nil, fmt.Errorf("%d columns instead of 5", len(f))
+// brokerRow is a row of broker.tsv: name, type, default, rule and when it may be
+// changed.
+type brokerRow struct {
+	def       Def
+	byDefault string
+}
+
+func (r *brokerRow) read(line string) error {
+	var f [5]string
+	n := 0
+	for column := range strings.SplitSeq(line, "\t") {
+		if n < len(f) {
+			f[n] = column
+		}
+		n++
+	}
+	if n != len(f) {
+		return fmt.Errorf("%d columns instead of %d", n, len(f))
 	}
 	kind := slices.Index(typeNames[:], f[1])
 	if kind < 0 {
-		return nil, fmt.Errorf("unknown type %q", f[1])
+		return fmt.Errorf("unknown type %q", f[1])
 	}
-	r, err := compileRule(f[3])
-	if err != nil {
-		return nil, err
-	}
-	d := &Def{Name: f[0], Type: Type(kind), rule: r, Sensitive: Type(kind) == TypePassword}
+	d := &r.def
+	d.Name, d.Type, d.Sensitive = f[0], Type(kind), Type(kind) == TypePassword
+	d.rule.text = f[3]
 	if f[2] != "null" {
-		d.Default = &f[2]
+		r.byDefault = f[2]
+		d.Default = &r.byDefault
 	}
 	switch f[4] {
 	case "read-only":
@@ -185,9 +194,9 @@ func brokerRow(line string) (*Def, error) {
 		d.perBroker = true
 	case "cluster-wide":
 	default:
-		return nil, fmt.Errorf("unknown update mode %q", f[4])
+		return fmt.Errorf("unknown update mode %q", f[4])
 	}
-	return d, nil
+	return nil
 }
 
 // BrokerDef finds a broker config by name.

@@ -180,4 +180,14 @@ func TestDefaultsAreInOrder(t *testing.T) { // nothing checks them when a broker
 	if err := b.check(); err != nil {
 		t.Error(err)
 	}
+	for _, defs := range [][]*Def{brokerDefs, topicDefs, groupDefs, metricsDefs} {
+		for _, d := range defs {
+			if d.rule.text != "" {
+				d.rule.compiled() // panics when the table is wrong
+			}
+			if _, ok := d.defaultValue(); ok != (d.Default != nil) {
+				t.Errorf("%s: its default is not read", d.Name)
+			}
+		}
+	}
 }

@@ -7,7 +7,10 @@
 // This file owns the vocabulary.
 package config
 
-import "strconv"
+import (
+	"strconv"
+	"sync/atomic"
+)
 
 // Type is a config's type, numbered as DescribeConfigs v3+ answers it.
 type Type int8
@@ -87,8 +90,10 @@ type Def struct {
 	// config that is accepted and has no effect.
 	Doc string
 
-	rule      rule
+	rule      lazyRule
 	perBroker bool // may not be a cluster-wide default
+
+	parsed atomic.Pointer[any] // Default, once it was needed
 }
 
 // Synonym is a broker config that a topic's config falls back to.

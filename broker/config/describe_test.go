@@ -208,7 +208,8 @@ func TestEveryTopicConfigHasAText(t *testing.T) {
 			t.Errorf("%s has no text", d.Name)
 		}
 	}
-	for name := range brokerDocs {
+	for i := range brokerDocs {
+		name := brokerDocs[i].name
 		if d, ok := BrokerDef(name); !ok || d.Doc == "" {
 			t.Errorf("broker config %s has a text and does not exist", name)
 		}
@@ -225,7 +226,8 @@ func TestABrokerConfigWithATextIsRead(t *testing.T) {
 		}
 		source.Write(text)
 	}
-	for name := range brokerDocs {
+	for i := range brokerDocs {
+		name := brokerDocs[i].name
 		if name != "broker.id" && !strings.Contains(source.String(), strconv.Quote(name)) {
 			t.Errorf("broker config %s is said to have an effect, and package broker does not read it", name)
 		}

@@ -54,7 +54,7 @@ var (
 func newGroupDefs() []*Def {
 	defs := make([]*Def, 0, len(groupTable))
 	for _, g := range groupTable {
-		d := &Def{Name: g.name, Type: g.kind, Default: &g.byDefault, Doc: g.doc, rule: mustRule(g.rule)}
+		d := &Def{Name: g.name, Type: g.kind, Default: &g.byDefault, Doc: g.doc, rule: lazyRule{text: g.rule}}
 		if g.inherits {
 			d.Synonyms = same("group." + g.name)
 		}

@@ -26,11 +26,25 @@ import (
 // rule checks a parsed value.
 type rule func(name string, v any) *Error
 
-// compileRule reads a rule from a table. An empty text is no rule.
+// lazyRule is a rule of a table, read when a value is first held against it: a
+// process starts sooner. An empty text is no rule.
+type lazyRule struct {
+	text string
+	once sync.Once
+	rule rule
+}
+
+func (l *lazyRule) compiled() rule {
+	l.once.Do(func() {
+		var err error
+		if l.rule, err = compileRule(l.text); err != nil {
+			panic("config: " + err.Error()) // a test reads them all
+		}
+	})
+	return l.rule
+}
+
 func compileRule(text string) (rule, error) {
-	if text == "" {
-		return nil, nil
-	}
 	if low, high, ok := strings.Cut(text, " .. "); ok {
 		return compileRange(low, high)
 	}

@@ -105,7 +105,7 @@ var (
 func newTopicDefs() []*Def {
 	defs := make([]*Def, 0, len(topicTable)+1)
 	for _, t := range topicTable {
-		defs = append(defs, &Def{Name: t.name, Type: t.kind, Default: &t.byDefault, Synonyms: t.synonyms, Doc: t.doc, rule: mustRule(t.rule)})
+		defs = append(defs, &Def{Name: t.name, Type: t.kind, Default: &t.byDefault, Synonyms: t.synonyms, Doc: t.doc, rule: lazyRule{text: t.rule}})
 	}
 	return append(defs, &Def{Name: internalSegmentBytes, Type: TypeInt, Internal: true,
 		Doc: "Overrides segment.bytes, without its minimum of 1 MiB: small segments show retention and compaction with few records."})
@@ -123,14 +123,6 @@ func index(defs []*Def) (map[string]*Def, []*Def) {
 	}
 	slices.SortFunc(sorted, func(a, b *Def) int { return strings.Compare(a.Name, b.Name) })
 	return byName, sorted
-}
-
-func mustRule(text string) rule {
-	r, err := compileRule(text)
-	if err != nil {
-		panic("config: " + err.Error())
-	}
-	return r
 }
 
 // TopicDef finds a topic config by name.

@@ -21,10 +21,27 @@ func badValue(name, value, reason string) *Error {
 // []string by the config's type.
 func (d *Def) parse(text string) (any, *Error) {
 	v, err := parseType(d.Name, d.Type, text)
-	if err != nil || d.rule == nil {
+	if err != nil || d.rule.text == "" {
 		return v, err
 	}
-	return v, d.rule(d.Name, v)
+	return v, d.rule.compiled()(d.Name, v)
+}
+
+// defaultValue is the parsed default, false where that is null. It is parsed
+// once: a process may start thousands of brokers.
+func (d *Def) defaultValue() (any, bool) {
+	if v := d.parsed.Load(); v != nil {
+		return *v, true
+	}
+	if d.Default == nil {
+		return nil, false
+	}
+	v, err := d.parse(*d.Default)
+	if err != nil {
+		panic(err) // a test holds that all defaults are valid
+	}
+	d.parsed.Store(&v)
+	return v, true
 }
 
 func parseType(name string, t Type, text string) (any, *Error) {
