@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -79,9 +80,10 @@ func (b *bench) scaled(full, quick int) int {
 }
 
 // amount is scaled for works whose figures are for each unit of it. In the quick
-// mode those that cost many times as much as minibroker get less.
+// mode those that cost many times as much as minibroker get less: others than
+// minibroker, of which there may be several versions (minibroker-old=COMMAND).
 func (b *bench) amount(s *server, full, quick int) int {
-	if b.quick && !s.isLimit() && s.name != "minibroker" {
+	if b.quick && !s.isLimit() && !strings.HasPrefix(s.name, "minibroker") {
 		quick /= 4
 	}
 	return b.scaled(full, quick)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"container/heap"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -31,15 +32,17 @@ type janitor struct {
 	closed  bool
 
 	unreturned int64       // bytes dropped since memory was given back
-	giveBack   clock.Timer // nil until much was dropped
+	collect    clock.Timer // nil until much was dropped
+	giveBack   clock.Timer // the same
 }
 
-// giveBackAbove is how many dropped bytes are worth a garbage collection, and
-// giveBackAfter how long nothing more must have been dropped: memory that is
-// about to be filled again is better kept.
+// giveBackAbove is how many dropped bytes are worth a garbage collection. It
+// comes after collectAfter without more of them: from then on logs can use the
+// memory again. giveBackAfter is when what they didn't use goes back to the machine.
 const (
 	giveBackAbove = 16 << 20
-	giveBackAfter = time.Second
+	collectAfter  = 200 * time.Millisecond
+	giveBackAfter = 4 * time.Second
 )
 
 // at notes that p, whose mu is held, has something to do at a time, in ms, if
@@ -203,9 +206,8 @@ func (j *janitor) forget(t *topic) {
 }
 
 // dropped notes that logs let go of so many bytes. The runtime alone would
-// return them to the machine when the garbage collector next runs, and that may
-// be two minutes later in an idle process; so after much was dropped, and
-// nothing more for a second, it is asked to.
+// find them when the garbage collector next runs, and that may be two minutes
+// later in an idle process.
 func (j *janitor) dropped(bytes int64) {
 	if bytes <= 0 {
 		return
@@ -217,23 +219,35 @@ func (j *janitor) dropped(bytes int64) {
 		return
 	}
 	if j.giveBack == nil {
+		j.collect = j.b.clock.AfterFunc(collectAfter, func() { j.unlessClosed(runtime.GC) })
 		j.giveBack = j.b.clock.AfterFunc(giveBackAfter, j.returnMemory)
 	} else {
+		j.collect.Reset(collectAfter)
 		j.giveBack.Reset(giveBackAfter)
 	}
 }
 
 func (j *janitor) returnMemory() {
 	j.mu.Lock()
+	j.unreturned = 0
+	j.mu.Unlock()
+	j.unlessClosed(func() {
+		storage.ForgetBlocks()
+		debug.FreeOSMemory()
+	})
+}
+
+// unlessClosed does f, and lets Close wait for it.
+func (j *janitor) unlessClosed(f func()) {
+	j.mu.Lock()
 	if j.closed {
 		j.mu.Unlock()
 		return
 	}
-	j.unreturned = 0
 	j.b.running.Add(1)
 	j.mu.Unlock()
 	defer j.b.running.Done()
-	debug.FreeOSMemory()
+	f()
 }
 
 // stop ends all timers; what runs ends by itself.
@@ -245,6 +259,7 @@ func (j *janitor) stop() {
 		j.timer.Stop()
 	}
 	if j.giveBack != nil {
+		j.collect.Stop()
 		j.giveBack.Stop()
 	}
 }

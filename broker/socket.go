@@ -20,13 +20,15 @@ type lazySocket struct {
 	net.Conn
 	raw  syscall.RawConn
 	try  func(fd uintptr) bool // read, made once
+	idle func() error          // called before it waits
 	into *protocol.FrameReader
 	n    int
 	err  error
 }
 
-// lazily is nc, as a protocol.LazyReader if it is a socket.
-func lazily(nc net.Conn) io.Reader {
+// lazily is nc, as a protocol.LazyReader if it is a socket: then idle is called
+// each time before it waits, and its error ends the read.
+func lazily(nc net.Conn, idle func() error) io.Reader {
 	c, ok := nc.(syscall.Conn)
 	if !ok {
 		return nc
@@ -35,7 +37,7 @@ func lazily(nc net.Conn) io.Reader {
 	if err != nil {
 		return nc
 	}
-	s := &lazySocket{Conn: nc, raw: raw}
+	s := &lazySocket{Conn: nc, raw: raw, idle: idle}
 	s.try = s.read
 	return s
 }
@@ -46,7 +48,7 @@ func (s *lazySocket) ReadLazily(m *protocol.FrameReader) (int, error) {
 		return 0, err
 	}
 	if s.err != nil {
-		return 0, os.NewSyscallError("read", s.err)
+		return 0, s.err
 	}
 	if s.n == 0 {
 		return 0, io.EOF
@@ -57,13 +59,15 @@ func (s *lazySocket) ReadLazily(m *protocol.FrameReader) (int, error) {
 // read reads once; false if there is nothing to read yet.
 func (s *lazySocket) read(fd uintptr) bool {
 	for {
-		s.n, s.err = syscall.Read(int(fd), s.into.Room())
-		switch s.err {
+		n, err := syscall.Read(int(fd), s.into.Room())
+		switch err {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			s.into.Idle()
-			return false
+			s.err = s.idle()
+			return s.err != nil
 		default:
+			s.n, s.err = n, os.NewSyscallError("read", err)
 			return true
 		}
 	}

@@ -59,15 +59,18 @@ type indexEntry struct {
 // offset base. Its size is near the wanted one; every is index.interval.bytes.
 func newChunk(base int64, n, want, every int) *chunk {
 	size := min(max(want, minChunk), maxChunk)
+	c := &chunk{base: base, every: uint32(min(max(every, minIndexInterval), math.MaxInt32))}
 	if n > size/8 {
 		// A few large batches: a whole number of them, so that no part
 		// of one is left over.
 		size = max(1, size/n) * n
 	}
-	c := &chunk{base: base, every: uint32(min(max(every, minIndexInterval), math.MaxInt32))}
-	if size > smallAlloc {
+	switch {
+	case size == maxChunk:
+		c.buf, c.populated = newBlock()
+	case size > smallAlloc:
 		c.buf = make([]byte, (size+page-1)/page*page)
-	} else {
+	default:
 		c.buf = slices.Grow([]byte(nil), size)
 		c.buf = c.buf[:cap(c.buf)]
 	}

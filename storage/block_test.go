@@ -1,0 +1,67 @@
+package storage
+
+import (
+	"bytes"
+	"runtime"
+	"testing"
+	"unsafe"
+)
+
+// blocksOf is where the blocks of a new log are, which has a batch with one
+// record of each timestamp, and the last one's first bytes.
+func blocksOf(t *testing.T) (at map[uintptr]bool, held []byte) {
+	const size = 16 << 10
+	l := New(0)
+	for i := range 64 << 20 / size {
+		l.Append(sized(size, 1, int64(i)), 0, benchConfig(), 0)
+	}
+	at = make(map[uintptr]bool)
+	for _, c := range l.view.Load().chunks {
+		if len(c.buf) == maxChunk {
+			held = c.batch(0)
+			at[uintptr(unsafe.Pointer(unsafe.SliceData(c.buf)))] = true
+		}
+	}
+	for b := range l.Batches(0, l.EndOffset()) {
+		if b.MaxTimestamp() != b.BaseOffset() || len(b) != size || bytes.Count(b[61:], []byte{0}) != size-61 {
+			t.Fatalf("the batch at %d is not what was appended", b.BaseOffset())
+		}
+	}
+	return at, held
+}
+
+// collect runs the garbage collector and the finalizers that follow from it.
+func collect() {
+	for range 2 { // a finalizer that was queued before the last one has run
+		done := make(chan struct{})
+		runtime.SetFinalizer(new(block), func(*block) { close(done) })
+		runtime.GC()
+		<-done
+	}
+}
+
+func TestMemoryIsUsedAgainOnceNobodyReadsIt(t *testing.T) {
+	before, held := blocksOf(t)
+	content := bytes.Clone(held)
+	collect()
+	after, _ := blocksOf(t)
+	again := 0
+	for at := range after {
+		if before[at] {
+			again++
+		}
+	}
+	// The pool may lose some, and does so on purpose under the race detector.
+	if again < len(after)/4 {
+		t.Errorf("%d of %d blocks were used again", again, len(after))
+	}
+	if after[uintptr(unsafe.Pointer(unsafe.SliceData(held)))] || !bytes.Equal(held, content) {
+		t.Error("memory was used again while somebody held a part of it")
+	}
+
+	collect()
+	ForgetBlocks()
+	if b := blocks.Get(); b != nil {
+		t.Error("a block was kept that should be forgotten")
+	}
+}
