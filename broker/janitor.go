@@ -41,7 +41,7 @@ type janitor struct {
 // memory again. giveBackAfter is when what they didn't use goes back to the machine.
 const (
 	giveBackAbove = 16 << 20
-	collectAfter  = 200 * time.Millisecond
+	collectAfter  = 20 * time.Millisecond
 	giveBackAfter = 4 * time.Second
 )
 
