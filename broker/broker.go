@@ -58,6 +58,7 @@ type Broker struct {
 	producerIDs   atomic.Int64 // given out so far
 	producerNames producerNames
 	observers     observers
+	powerWatchers []*func(id int32, runs bool) // under doors
 	changes       changes
 	faults        faults
 	transcript    *transcript // nil: not kept

@@ -2,7 +2,9 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -219,4 +221,31 @@ func waitUntil(t *testing.T, b *Broker, done func() bool) {
 func groupMembers(b *Broker, id string) (n int) {
 	b.groups.peek(id, func(g *group.Group) { n = g.Members() })
 	return n
+}
+
+func TestAnObserverSeesTheAPIsItAskedFor(t *testing.T) {
+	b := Start(t, WithBrokers(2))
+	var seen, powered []string
+	stop := b.Observe(func(o Observation) { seen = append(seen, kmsg.NameForKey(o.Key)) }, kmsg.Metadata)
+	stopPower := b.ObserveBrokers(func(id int32, runs bool) { powered = append(powered, fmt.Sprint(id, runs)) })
+	c := dialAs(t, b, "watched")
+	for range 2 {
+		ask[*kmsg.ApiVersionsResponse](c, kmsg.NewPtrApiVersionsRequest())
+		ask[*kmsg.MetadataResponse](c, kmsg.NewPtrMetadataRequest())
+		stop()
+	}
+	if !slices.Equal(seen, []string{"Metadata"}) {
+		t.Errorf("seen is %v, want one Metadata", seen)
+	}
+	for range 2 {
+		for _, turn := range []func(int32) error{b.StopBroker, b.StopBroker, b.StartBroker} { // stopping twice is once
+			if err := turn(2); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stopPower()
+	}
+	if !slices.Equal(powered, []string{"2 false", "2 true"}) {
+		t.Errorf("brokers were seen as %v", powered)
+	}
 }

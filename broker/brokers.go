@@ -94,6 +94,7 @@ func (b *Broker) StopBroker(id int32) error {
 	b.conns.stop(n)
 	n.fetchSessions.Store(newFetchSessions())
 	b.changes.happened()
+	b.powered(id, false)
 	return nil
 }
 
@@ -136,7 +137,29 @@ func (b *Broker) StartBroker(id int32) error {
 	b.conns.start(n)
 	b.control(func() { b.unfence(n) })
 	b.accepting(n)
+	b.powered(id, true)
 	return nil
+}
+
+// ObserveBrokers calls f when a logical broker was started or stopped, from now
+// on and until stop is called. f must not start or stop one itself.
+func (b *Broker) ObserveBrokers(f func(id int32, runs bool)) (stop func()) {
+	mine := &f
+	b.doors.Lock()
+	defer b.doors.Unlock()
+	b.powerWatchers = append(b.powerWatchers, mine)
+	return func() {
+		b.doors.Lock()
+		defer b.doors.Unlock()
+		b.powerWatchers = slices.DeleteFunc(b.powerWatchers, func(g *func(int32, bool)) bool { return g == mine })
+	}
+}
+
+// powered tells that a broker was started or stopped. It needs Broker.doors.
+func (b *Broker) powered(id int32, runs bool) {
+	for _, f := range b.powerWatchers {
+		(*f)(id, runs)
+	}
 }
 
 // unfence brings a broker back to the cluster's work. It needs controller.mu.

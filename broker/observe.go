@@ -56,37 +56,46 @@ func (o *Observation) Failed() bool {
 // what it takes long for, the client waits for.
 type Observer func(Observation)
 
-// observers is the list of those who look. Nobody costs one atomic load.
+// observers are those who look. Nobody costs one atomic load, and so does a
+// request that nobody looks at.
 type observers struct {
 	mu   sync.Mutex
-	list atomic.Pointer[[]*Observer]
+	list atomic.Pointer[[]*observer] // nil: nobody
 }
 
-// Observe calls f for each request from now on, until stop is called.
-func (b *Broker) Observe(f Observer) (stop func()) {
+// observer is one of them, and what it looks at.
+type observer struct {
+	f    Observer
+	all  bool
+	some [2]uint64 // if not all: a bit for each API key
+}
+
+func (o *observer) wants(key int16) bool { return o.all || o.some[key>>6]>>(key&63)&1 == 1 }
+
+// Observe calls f for each request from now on, until stop is called; or for
+// those of some APIs only, and the others cost next to nothing.
+func (b *Broker) Observe(f Observer, only ...kmsg.Key) (stop func()) {
 	o := &b.observers
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	var list []*Observer
-	if old := o.list.Load(); old != nil {
-		list = append(list, *old...)
+	mine := &observer{f: f, all: len(only) == 0}
+	for _, key := range only {
+		mine.some[key>>6] |= 1 << (key & 63)
 	}
-	mine := &f
-	list = append(list, mine)
-	o.list.Store(&list)
-	return func() { o.drop(mine) }
+	o.change(func(list []*observer) []*observer { return append(list, mine) })
+	return func() {
+		o.change(func(list []*observer) []*observer {
+			return slices.DeleteFunc(list, func(other *observer) bool { return other == mine })
+		})
+	}
 }
 
-func (o *observers) drop(f *Observer) {
+func (o *observers) change(f func([]*observer) []*observer) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var list []*Observer
-	for _, g := range *o.list.Load() {
-		if g != f {
-			list = append(list, g)
-		}
+	var list []*observer
+	if old := o.list.Load(); old != nil {
+		list = slices.Clone(*old)
 	}
-	if len(list) == 0 {
+	if list = f(list); len(list) == 0 {
 		o.list.Store(nil)
 		return
 	}
@@ -95,7 +104,7 @@ func (o *observers) drop(f *Observer) {
 
 // watch is the observation of one request; nil when nobody looks.
 type watch struct {
-	list []*Observer
+	list []*observer
 	r    *request
 	seen Observation
 }
@@ -103,7 +112,7 @@ type watch struct {
 // begin is called when a request was decoded.
 func (o *observers) begin(r *request, correlationID int32) *watch {
 	list := o.list.Load()
-	if list == nil {
+	if list == nil || !slices.ContainsFunc(*list, func(w *observer) bool { return w.wants(r.key) }) {
 		return nil
 	}
 	return &watch{list: *list, r: r, seen: Observation{
@@ -129,8 +138,10 @@ func (w *watch) end(resp kmsg.Response, err error) {
 	resp = asModel(resp)
 	w.seen.Response, w.seen.Err = resp, err
 	w.seen.Took = w.r.broker.clock.Now().Sub(w.seen.Received)
-	for _, f := range w.list {
-		(*f)(w.seen)
+	for _, o := range w.list {
+		if o.wants(w.r.key) {
+			o.f(w.seen)
+		}
 	}
 }
 

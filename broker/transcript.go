@@ -281,7 +281,7 @@ func errorName(code int16) string {
 	return "error " + strconv.Itoa(int(code))
 }
 
-// about is the groups and topics that a request names.
+// about is the groups, topics and configs that a request names.
 func about(b *Broker, v reflect.Value) (names []string) {
 	for _, field := range []string{"Group", "TransactionalID", "CoordinatorKey"} {
 		if name := stringOf(v.FieldByName(field)); name != "" {
@@ -299,6 +299,17 @@ func about(b *Broker, v reflect.Value) (names []string) {
 			if name != "" {
 				names = append(names, name)
 			}
+		}
+	}
+	resources := v.FieldByName("Resources") // of configs
+	for i := 0; resources.IsValid() && i < resources.Len() && i < 8; i++ {
+		e := resources.Index(i)
+		if name := stringOf(e.FieldByName("ResourceName")); name != "" {
+			names = append(names, name)
+		}
+		configs := e.FieldByName("Configs")
+		for j := 0; configs.IsValid() && j < configs.Len() && j < 8; j++ {
+			names = append(names, stringOf(configs.Index(j).FieldByName("Name")))
 		}
 	}
 	return names

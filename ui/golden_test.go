@@ -47,6 +47,8 @@ func fixtures() map[string]struct {
 		Offsets: []offsetRow{{Topic: "orders", Partition: 0, Committed: 1, End: 9, Lag: 3}}, Shares: []shareRow{
 			{Topic: "orders", Start: 1, Handed: 5, End: 9, Lag: 3, Members: []string{"reader"}, Runs: []shareRun{{1, 1, shareAcquired, 2, "reader-1", "reader", at}, {2, 4, shareArchived, 5, "", "", time.Time{}}}},
 			{Topic: "orders", Partition: 1, Start: -1, Handed: -1, Lag: -1}}}
+	happened := []happening{{at, "group", "billing", "member joined: orders 0, 1", "Stable", true, false}, {at, "client", "app", "kafka-python @ 172.18.0.4 came, and was told localhost:9092", "works", true, false},
+		{at, "change", "minibroker-ui", "CreateTopics: orders TOPIC_ALREADY_EXISTS", "", false, true}, {at, "broker", "2", "Broker 2 was stopped", "down", true, false}}
 	empty := &groupView{ID: "billing", Kind: consumerKind, History: lags, State: "Empty", Epoch: -1}
 	messages := messagesView{Topic: "orders", Mode: "latest", Modes: modes, Partitions: []int32{0, 1, 2}, Partition: "all", Limit: 50, Limits: limits, Decode: "auto", Decodings: decodings,
 		Messages: []messageRow{record, tombstone, marker}, LookedAt: 3, Next: "?cursor=0%3A3"}
@@ -68,11 +70,11 @@ func fixtures() map[string]struct {
 	none.Messages, none.LookedAt, none.Next = nil, 0, ""
 	return map[string]fixture{
 		"overview": {"overview", "/", overviewView{ClusterID: "Gh3IbuzmMXDWTw7cc6WrRA", Started: at, Brokers: 1, Controller: 1, Topics: 2, Internal: 1, Partitions: 53, Groups: 1, Active: 1,
-			Bootstrap: "localhost:9092", Listens: []string{"127.0.0.1:9092", "[::1]:9092"}, Snippets: snippets("localhost:9092")}},
+			Bootstrap: "localhost:9092", Happenings: happened, Listens: []string{"127.0.0.1:9092", "[::1]:9092"}, Snippets: snippets("localhost:9092")}},
 		"topics":       {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Sort: "name", Columns: heads("", topicColumns), Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
 		"topics-empty": {"topics", "/topics", topicsView{}},
 		"create":       {"create", "/create-topic", createView{[]string{"delete", "compact"}}},
-		"topic": {"topic", "/topics/orders", topicView{PartitionColumns: heads("partitions", partitionColumns), ProducerColumns: heads("producers", producerColumns), ConsumerColumns: heads("groups", consumerColumns), topicRow: orders, ID: "abc", Cleanup: "delete", Retention: "604800000", Partition: []partitionRow{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, End: 5, Records: 5, Bytes: 70}, {Partition: 1, Leader: -1, Bytes: -1}}, Consumers: []topicGroup{{"billing", "Stable", 14}},
+		"topic": {"topic", "/topics/orders", topicView{PartitionColumns: heads("partitions", partitionColumns), ProducerColumns: heads("producers", producerColumns), ConsumerColumns: heads("groups", consumerColumns), topicRow: orders, Happenings: happened[2:3], ID: "abc", Cleanup: "delete", Retention: "604800000", Partition: []partitionRow{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, End: 5, Records: 5, Bytes: 70}, {Partition: 1, Leader: -1, Bytes: -1}}, Consumers: []topicGroup{{"billing", "Stable", 14}},
 			Producers: []producerRow{{0, 1000, 2, 41, at, -1, "shop", "172.18.0.4", ""}, {0, 1001, 0, 3, at, 17, "shop", "172.18.0.4", "tx"}}}},
 		"stats": {"stats", "/topics/orders/stats", statsView{Topic: "orders", LookedAt: 3, Records: 12345, NullKeys: 1, Distinct: 1, Keys: spread{Least: 4, Most: 7, Average: 5.5}, Values: spread{Most: 100, Average: 50}, Oldest: at, Newest: at.Add(2 * time.Second),
 			Parts: []partStat{{0, 3, 1}, {1, 0, 0}}, Common: []keyCount{{decode([]byte("user-42"), "auto", 100), 2, []int32{0, 1}}}}},
@@ -103,6 +105,8 @@ func fixtures() map[string]struct {
 		"exchange": {"exchange", "/wire/7", exchangeView{failing, messageView{Bytes: 30, Fields: []field{{Name: "Group", Value: `"billing"`}, {Name: "Topics", Value: "[1]", Kids: []field{{Name: "0", Kids: []field{{Name: "Partition", Value: "1"}}}}}}, Hex: "00"},
 			&messageView{Bytes: 10, Fields: []field{{Name: "ErrorCode", Value: "25", Note: "UNKNOWN_MEMBER_ID", Bad: true}}, Hex: "00"}, []errorNote{{25, "UNKNOWN_MEMBER_ID", "The coordinator is not aware of this member."}}}},
 		"exchange-large": {"exchange", "/wire/8", exchangeView{silent, messageView{Bytes: 3e6, Cut: true, Hex: "00"}, nil, nil}},
+		"events":         {"events", "/events", eventsView{Kind: "group", Kinds: eventKinds, Total: 104, From: 100, Rows: happened, Since: at, Previous: "?from=0"}},
+		"events-empty":   {"events", "/events", eventsView{Kinds: eventKinds, Since: at}},
 		"doctor":         {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092", Ill: 1, Columns: heads("", doctorColumns), Clients: []patientRow{{"kafka-python 2.2.15", "app", "172.18.0.4", "localhost:9092", 9092, at, "lost", "gateway"}, {"librdkafka 2.1", "", "10.0.0.3", "broker:9092", 9092, at, "works", "rule"}}}},
 		"doctor-empty":   {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092"}},
 		"faults": {"faults", "/faults", faultsView{Faults: []faultRow{{ID: 1, What: "hold JoinGroup, always", Kind: "hold", API: "JoinGroup", Only: []limit{{"group", "billing"}}, Hits: 3, Left: -1},

@@ -14,7 +14,7 @@ import (
 )
 
 // composed are the beginnings of keys that are put together when a page is made.
-var composed = []string{"api.", "doctor.", "fault.", "kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem.", "why.", "explain.", "preset.", "filter."}
+var composed = []string{"api.", "doctor.", "fault.", "kind.", "export.", "mode.", "decode.", "control.", "theme.", "reset.", "done.", "problem.", "why.", "explain.", "preset.", "filter.", "event."}
 
 func TestEveryTextIsInEveryLanguage(t *testing.T) {
 	want := slices.Sorted(maps.Keys(languages()["en"].texts))
@@ -68,7 +68,7 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	for _, list := range []struct {
 		prefix string
 		names  []string
-	}{{"explain.", findings}, {"wire.family.", families}, {"mode.", modes}, {"next.", nextPages}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", fault.Kinds}, {"preset.", presetNames}, {"filter.", filterAdvice}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
+	}{{"explain.", findings}, {"wire.family.", families}, {"mode.", modes}, {"next.", nextPages}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", fault.Kinds}, {"preset.", presetNames}, {"filter.", filterAdvice}, {"event.", eventKinds}, {"event.broker.", []string{"up", "down"}}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
 		for _, name := range list.names {
 			used[list.prefix+name] = true
 		}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -322,10 +323,45 @@ func TestAnotherClusterSaysWhichPagesItHasNot(t *testing.T) {
 			t.Errorf("%s links to what this cluster has not", path)
 		}
 	}
-	for _, path := range []string{"/lab", "/wire", "/wire/1", "/doctor", "/faults", "/clock"} {
+	for _, path := range []string{"/lab", "/wire", "/wire/1", "/events", "/doctor", "/faults", "/clock"} {
 		w.see(path, 200, "This page looks inside minibroker")
 		w.see("/api/v1/pages"+path, 404, "does not tell what happens inside")
 	}
 	w.refuse("/faults", url.Values{"kind": {"drop"}}, 404)
 	w.refuse("/clock", url.Values{"by": {"1s"}}, 404)
+}
+
+func TestWhatHappenedIsRemembered(t *testing.T) {
+	w := open(t, broker.WithBrokers(2))
+	w.see("/events", 200, "Nothing yet. Groups and clients that come are listed here.")
+	c := w.client(kgo.ClientID("app<1>"))
+	admin := kadm.NewClient(c)
+	if _, err := admin.CreateTopic(t.Context(), 2, 1, nil, "orders"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.CreateTopic(t.Context(), 2, 1, nil, "orders"); err == nil {
+		t.Fatal("the topic was created twice")
+	}
+	w.submit("/topics/orders/config", url.Values{"config": {"retention.ms"}, "value": {"1234"}}, "/topics/orders/config?done=config")
+	w.client(kgo.ConsumerGroup("billing"), kgo.ConsumeTopics("orders"), kgo.ClientID("reader"))
+	if err := w.b.Group("billing").WaitForStable(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	w.submit("/brokers/2/stop", nil, "/brokers?done=broker.stopped")
+	w.submit("/brokers/2/start", nil, "/brokers?done=broker.started")
+	page := w.see("/events", 200, "app&lt;1&gt;", "CreateTopics: orders ok", "orders TOPIC_ALREADY_EXISTS", "IncrementalAlterConfigs: orders retention.ms ok", "Broker 2 was stopped", "member joined", `<a href="/groups/billing">billing</a>`)
+	if strings.Index(page, "Broker 2 was started") > strings.Index(page, "Broker 2 was stopped") || strings.Index(page, "Broker 2 was stopped") > strings.Index(page, "CreateTopics") {
+		t.Error("the newest event is not the first")
+	}
+	if page := w.see("/events?kind=broker", 200, "Broker 2 was stopped", "2 events"); strings.Contains(page, "CreateTopics") {
+		t.Error("only brokers were asked for")
+	}
+	if page := w.see("/events?q=ALREADY", 200, "1 event "); strings.Contains(page, "billing") {
+		t.Error("what does not have the text is there")
+	}
+	w.see("/events?q=nothing-of-the-kind", 200, "Search for less")
+	w.see("/topics/orders", 200, "What happened to this topic", "CreateTopics: orders ok", "orders 0, 1")
+	w.see("/api/v1/pages/events?kind=change", 200, `"failed":true`, `"who":"app\u003c1\u003e"`)
+	w.headers["Accept-Language"] = "fr"
+	w.see("/events", 200, "Le broker 2 a été arrêté", "un membre est arrivé")
 }

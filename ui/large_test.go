@@ -54,7 +54,7 @@ func large(t testing.TB, topics, partitions int) *site {
 // cluster.
 var largePages = []string{"/", "/topics", "/topics?q=topic-05", "/topics?from=900", "/topics?sort=-lag", "/topics/topic-0001", "/topics/topic-0001/messages", "/topics/topic-0001/send",
 	"/topics/topic-0001/config", "/topics/topic-0001/manage", "/topics/topic-0001/delete", "/groups", "/groups?q=9", "/groups?sort=-lag", "/groups/group-001", "/groups/group-001/reset?topic=topic-0001&mode=latest",
-	"/brokers", "/brokers/1", "/security", "/lab", "/lab?topic=topic-0500", "/wire", "/doctor", "/faults", "/clock"}
+	"/brokers", "/brokers/1", "/security", "/lab", "/lab?topic=topic-0500", "/wire", "/events", "/doctor", "/faults", "/clock"}
 
 // worked is the processor time that this process has had: on a busy machine it
 // tells more than the clock.

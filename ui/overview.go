@@ -59,7 +59,7 @@ func (s *site) overview(r *http.Request) (any, error) {
 		}
 		v.Rate = s.history.rate(recordsGraph)
 		v.PerSecond = v.Rate.newest()
-		v.Happenings = s.happenings(languageOf(r), 8)
+		v.Happenings = s.happenings(languageOf(r), 8, "", "group", "topic", "client", "broker")
 	}
 	if _, err := s.eachTopic(r.Context(), func(t topicRow, offline int) {
 		if t.Internal {

@@ -93,7 +93,7 @@ func (f *frame) Themes() []string { return []string{"system", "light", "dark"} }
 func (f *frame) Sections() []string {
 	all := []string{"overview", "topics", "groups", "brokers", "security"}
 	if f.Inner {
-		all = append(all, "lab", "wire", "doctor", "faults", "clock")
+		all = append(all, "lab", "wire", "events", "doctor", "faults", "clock")
 	}
 	return all
 }
@@ -108,7 +108,7 @@ type shortcut struct {
 func (f *frame) Keys() []shortcut {
 	all := []shortcut{{[]string{"g", "o"}, "nav.overview"}, {[]string{"g", "t"}, "nav.topics"}, {[]string{"g", "g"}, "nav.groups"}, {[]string{"g", "b"}, "nav.brokers"}, {[]string{"g", "s"}, "nav.security"}}
 	if f.Inner {
-		all = append(all, []shortcut{{[]string{"g", "l"}, "nav.lab"}, {[]string{"g", "w"}, "nav.wire"}, {[]string{"g", "d"}, "nav.doctor"}, {[]string{"g", "f"}, "nav.faults"}, {[]string{"g", "c"}, "nav.clock"}}...)
+		all = append(all, []shortcut{{[]string{"g", "l"}, "nav.lab"}, {[]string{"g", "w"}, "nav.wire"}, {[]string{"g", "e"}, "nav.events"}, {[]string{"g", "d"}, "nav.doctor"}, {[]string{"g", "f"}, "nav.faults"}, {[]string{"g", "c"}, "nav.clock"}}...)
 	}
 	return append(all, []shortcut{{[]string{"/"}, "keys.search"}, {[]string{"j"}, "keys.down"}, {[]string{"k"}, "keys.up"}, {[]string{"Enter"}, "keys.open"}, {[]string{"t"}, "keys.tail"}, {[]string{"p"}, "keys.send"}, {[]string{"f"}, "keys.present"}, {[]string{"?"}, "keys.help"}, {[]string{"Esc"}, "close"}}...)
 }

@@ -26,6 +26,8 @@ type Options struct {
 	Pages     bool                // the web UI
 	Control   func() http.Handler // makes what answers the paths below /api/v1; nil: none
 	Published string              // host:port at which a container's port is published
+
+	past *memory // what happened so far; nil: nobody has looked
 }
 
 // Server serves the HTTP port.
@@ -66,6 +68,9 @@ func (s *Server) URL() string { return "http://" + listen.Local(s.listeners) + "
 // its clients at once is worth more.
 func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) {
 	streams := s.begin()
+	if o.Pages { // the pages are made later, and tell what was before
+		o.past = remember(b, streams)
+	}
 	s.serve(log, func() http.Handler {
 		registry := prometheus.NewRegistry()
 		registry.MustRegister(

@@ -41,7 +41,7 @@ type site struct {
 	stop      context.Context  // ends with the server
 	streams   atomic.Int32     // open now
 	history   history
-	steps     steps
+	past      *memory
 	news      news
 	wire      wire
 }
@@ -58,7 +58,9 @@ func newSite(c *cluster, b *broker.Broker, o Options, stop context.Context) *sit
 		totals := prometheus.NewRegistry()
 		totals.MustRegister(b.Totals(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 		s.metrics = totals
-		context.AfterFunc(stop, b.ObserveGroups(s.steps.happened))
+		if s.past = o.past; s.past == nil {
+			s.past = remember(b, stop)
+		}
 		go s.sample()
 	}
 	return s
@@ -181,6 +183,7 @@ func (s *site) routes(mux *http.ServeMux) (routes []string) {
 
 	getInner("/wire", "wire", s.wirePage)
 	getInner("/wire/{id}", "exchange", s.exchange)
+	getInner("/events", "events", s.events)
 	getInner("/doctor", "doctor", s.doctor)
 	getInner("/faults", "faults", s.faults)
 	postInner("/faults", "faults", s.faults, s.addFault)

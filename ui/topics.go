@@ -184,6 +184,8 @@ type topicView struct {
 	Partition []partitionRow `json:"partition"`
 	Producers []producerRow  `json:"producers"` // null: the cluster does not tell
 	Consumers []topicGroup   `json:"groups"`
+	// Happenings are the newest things that had to do with the topic.
+	Happenings []happening `json:"happenings"`
 
 	PartitionColumns []column `json:"-"`
 	ProducerColumns  []column `json:"-"`
@@ -201,6 +203,9 @@ type partitionRow struct {
 	Records   int64   `json:"records"`
 	Bytes     int64   `json:"bytes"`
 }
+
+// topicEvents is how many things that happened a topic's page tells.
+const topicEvents = 10
 
 // partitionColumns, producerColumns and consumerColumns are what the tables of a
 // topic can be sorted by.
@@ -293,6 +298,7 @@ func (s *site) topic(r *http.Request) (any, error) {
 			v.Lag = max(v.Lag, lag)
 		}
 	}
+	v.Happenings = s.happenings(languageOf(r), topicEvents, name)
 	producers := producerColumns
 	if s.broker == nil {
 		producers = producers[2:] // nobody tells who they are
