@@ -40,44 +40,36 @@ type groupRow struct {
 	lagOf map[string]int64 // by topic
 }
 
-// groupRows are groups with their lag, by name.
+// groupRows are groups with their members and their lag, by name.
 func (s *site) groupRows(ctx context.Context, listed map[string]listedGroup) ([]groupRow, error) {
 	all := slices.SortedFunc(maps.Values(listed), func(a, b listedGroup) int { return strings.Compare(a.id, b.id) })
 	found, err := s.describe(ctx, all...)
 	if err != nil {
 		return nil, err
 	}
-	committed := s.positions(ctx, all)
-	type at struct {
-		topic string
-		p     int32
-	}
-	seen := map[at]bool{}
-	asked := map[string][]int32{}
-	for _, topics := range committed {
-		for topic, ps := range topics {
-			for p := range ps {
-				if !seen[at{topic, p}] {
-					seen[at{topic, p}] = true
-					asked[topic] = append(asked[topic], p)
-				}
-			}
+	rows, err := s.lagRows(ctx, all)
+	for i := range rows {
+		if d, ok := found[rows[i].ID]; ok {
+			row := &rows[i]
+			row.Kind, row.State, row.Protocol, row.Type, row.Coordinator, row.Members = d.kind, d.state, d.assignor, d.protocol, d.coordinator, len(d.members)
 		}
 	}
-	ends, err := s.cluster.offsets(ctx, atEnd, asked)
+	return rows, err
+}
+
+// lagRows are groups with their lag and what the list of groups tells of them.
+func (s *site) lagRows(ctx context.Context, all []listedGroup) ([]groupRow, error) {
+	committed := s.positions(ctx, all)
+	end, err := s.ends(ctx, committed)
 	if err != nil {
 		return nil, err
 	}
 	rows := make([]groupRow, 0, len(all))
 	for _, l := range all {
-		d, ok := found[l.id]
-		if !ok {
-			d = described{kind: l.kind, state: l.state, protocol: l.protocol, coordinator: l.coordinator}
-		}
-		row := groupRow{ID: l.id, Kind: d.kind, State: d.state, Protocol: d.assignor, Type: d.protocol, Coordinator: d.coordinator, Members: len(d.members), lagOf: map[string]int64{}}
+		row := groupRow{ID: l.id, Kind: l.kind, State: l.state, Type: l.protocol, Coordinator: l.coordinator, lagOf: map[string]int64{}}
 		for topic, ps := range committed[l.id] {
 			for p, o := range ps {
-				lag := o.behind(ends[topic][p])
+				lag := o.behind(end(topic, p))
 				row.lagOf[topic] += lag
 				row.Lag += lag
 			}
@@ -129,6 +121,10 @@ func (s *site) groups(r *http.Request) (any, error) {
 			if slices.Contains(groupDetails, columns[i].name) {
 				columns[i].compare = nil
 			}
+		}
+	case name == "lag" || name == "topics":
+		if all, err = s.lagRows(r.Context(), slices.Collect(maps.Values(listed))); err != nil {
+			return nil, err
 		}
 	case slices.Contains(groupDetails, name):
 		if all, err = s.groupRows(r.Context(), listed); err != nil {

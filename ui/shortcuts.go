@@ -6,6 +6,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -139,6 +140,38 @@ func (s *site) positions(ctx context.Context, listed []listedGroup) map[string]m
 		}
 	}
 	return all
+}
+
+// ends tells where partitions end that groups have positions in.
+func (s *site) ends(ctx context.Context, positions map[string]map[string]map[int32]committedOffset) (func(topic string, p int32) int64, error) {
+	if s.broker != nil {
+		known := map[string][]int64{}
+		return func(topic string, p int32) int64 {
+			all, ok := known[topic]
+			if !ok {
+				all = s.broker.Topic(topic).HighWatermarks()
+				known[topic] = all
+			}
+			if int(p) < len(all) {
+				return all[p]
+			}
+			return 0
+		}, nil
+	}
+	asked := map[string][]int32{}
+	for _, topics := range positions {
+		for topic, ps := range topics {
+			for p := range ps {
+				asked[topic] = append(asked[topic], p)
+			}
+		}
+	}
+	for topic, ps := range asked {
+		slices.Sort(ps)
+		asked[topic] = slices.Compact(ps)
+	}
+	found, err := s.cluster.offsets(ctx, atEnd, asked)
+	return func(topic string, p int32) int64 { return found[topic][p] }, err
 }
 
 // mostGroups is how many groups of another cluster are asked for the sake of a
