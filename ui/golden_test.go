@@ -47,6 +47,7 @@ func fixtures() map[string]struct {
 		Offsets: []offsetRow{{Topic: "orders", Partition: 0, Committed: 1, End: 9, Lag: 3}}, Shares: []shareRow{
 			{Topic: "orders", Start: 1, Handed: 5, End: 9, Lag: 3, Members: []string{"reader"}, Runs: []shareRun{{1, 1, shareAcquired, 2, "reader-1", "reader", at}, {2, 4, shareArchived, 5, "", "", time.Time{}}}},
 			{Topic: "orders", Partition: 1, Start: -1, Handed: -1, Lag: -1}}}
+	open := transactionRow{ID: "payer", State: ongoing, ProducerID: 1000, Epoch: 2, Coordinator: 1, Started: at, Timeout: 60000, Partitions: []assigned{{"__consumer_offsets", []int32{4}}, {"orders", []int32{0, 2}}}}
 	happened := []happening{{at, "group", "billing", "member joined: orders 0, 1", "Stable", true, false}, {at, "client", "app", "kafka-python @ 172.18.0.4 came, and was told localhost:9092", "works", true, false},
 		{at, "change", "minibroker-ui", "CreateTopics: orders TOPIC_ALREADY_EXISTS", "", false, true}, {at, "broker", "2", "Broker 2 was stopped", "down", true, false}}
 	empty := &groupView{ID: "billing", Kind: consumerKind, History: lags, State: "Empty", Epoch: -1}
@@ -104,11 +105,15 @@ func fixtures() map[string]struct {
 		"wire":   {"wire", "/wire", wireView{Since: at, APIs: []string{"Heartbeat"}, Rows: []*exchange{failing, silent}, Query: "after=8"}},
 		"exchange": {"exchange", "/wire/7", exchangeView{failing, messageView{Bytes: 30, Fields: []field{{Name: "Group", Value: `"billing"`}, {Name: "Topics", Value: "[1]", Kids: []field{{Name: "0", Kids: []field{{Name: "Partition", Value: "1"}}}}}}, Hex: "00"},
 			&messageView{Bytes: 10, Fields: []field{{Name: "ErrorCode", Value: "25", Note: "UNKNOWN_MEMBER_ID", Bad: true}}, Hex: "00"}, []errorNote{{25, "UNKNOWN_MEMBER_ID", "The coordinator is not aware of this member."}}}},
-		"exchange-large": {"exchange", "/wire/8", exchangeView{silent, messageView{Bytes: 3e6, Cut: true, Hex: "00"}, nil, nil}},
-		"events":         {"events", "/events", eventsView{Kind: "group", Kinds: eventKinds, Total: 104, From: 100, Rows: happened, Since: at, Previous: "?from=0"}},
-		"events-empty":   {"events", "/events", eventsView{Kinds: eventKinds, Since: at}},
-		"doctor":         {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092", Ill: 1, Columns: heads("", doctorColumns), Clients: []patientRow{{"kafka-python 2.2.15", "app", "172.18.0.4", "localhost:9092", 9092, at, "lost", "gateway"}, {"librdkafka 2.1", "", "10.0.0.3", "broker:9092", 9092, at, "works", "rule"}}}},
-		"doctor-empty":   {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092"}},
+		"exchange-large":      {"exchange", "/wire/8", exchangeView{silent, messageView{Bytes: 3e6, Cut: true, Hex: "00"}, nil, nil}},
+		"transactions":        {"transactions", "/transactions", transactionsView{Total: 2, Open: 1, Columns: heads("", transactionColumns), Rows: []transactionRow{open, {ID: "shop", State: "CompleteCommit", ProducerID: 3}}}},
+		"transactions-empty":  {"transactions", "/transactions", transactionsView{}},
+		"transaction":         {"transaction", "/transactions/payer", transactionView{open, "app", "172.18.0.4"}},
+		"transaction-settled": {"transaction", "/transactions/shop", transactionView{transactionRow: transactionRow{ID: "shop", State: "CompleteCommit", ProducerID: 3}}},
+		"events":              {"events", "/events", eventsView{Kind: "group", Kinds: eventKinds, Total: 104, From: 100, Rows: happened, Since: at, Previous: "?from=0"}},
+		"events-empty":        {"events", "/events", eventsView{Kinds: eventKinds, Since: at}},
+		"doctor":              {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092", Ill: 1, Columns: heads("", doctorColumns), Clients: []patientRow{{"kafka-python 2.2.15", "app", "172.18.0.4", "localhost:9092", 9092, at, "lost", "gateway"}, {"librdkafka 2.1", "", "10.0.0.3", "broker:9092", 9092, at, "works", "rule"}}}},
+		"doctor-empty":        {"doctor", "/doctor", doctorView{Bootstrap: "localhost:9092"}},
 		"faults": {"faults", "/faults", faultsView{Faults: []faultRow{{ID: 1, What: "hold JoinGroup, always", Kind: "hold", API: "JoinGroup", Only: []limit{{"group", "billing"}}, Hits: 3, Left: -1},
 			{ID: 2, What: "delay any request by 1s, one in 10, after 2", Kind: "delay", API: "any", Value: "1s", Every: 10, Passes: 2, Left: 1}, {ID: 3, What: "hold SyncGroup", Kind: "hold", API: "SyncGroup", Left: -1, Open: true}},
 			Presets: presetViews()[:1], Kinds: fault.Kinds, APIs: []string{"any", "Produce"}, Errors: []string{"NOT_LEADER_FOR_PARTITION"}, Brokers: []int32{1}, Topics: []string{"orders"}, Groups: []string{"billing"}}},

@@ -83,7 +83,7 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 		used["share."+state], used["share."+state+".means"] = true, true
 	}
 	for _, list := range [][]column{heads("", topicColumns), heads("", partitionColumns), heads("", producerColumns), heads("", consumerColumns), heads("", groupColumns),
-		heads("", memberColumns), heads("", offsetColumns), heads("", shareColumns), heads("", brokerColumns), heads("", doctorColumns)} {
+		heads("", memberColumns), heads("", offsetColumns), heads("", shareColumns), heads("", brokerColumns), heads("", transactionColumns), heads("", doctorColumns)} {
 		for _, c := range list {
 			used[c.Text] = true
 		}

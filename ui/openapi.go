@@ -22,21 +22,21 @@ var views = map[string]any{
 	"/topics/{topic}/delete": deleteView{}, "/topics/{topic}/manage": manageView{}, "/topics/{topic}/messages": messagesView{},
 	"/topics/{topic}/p/{partition}/o/{offset}": recordView{}, "/topics/{topic}/send": sendView{}, "/groups": groupsView{}, "/groups/{group}": groupView{},
 	"/groups/{group}/reset": resetView{}, "/groups/{group}/delete": groupView{}, "/brokers": brokersView{}, "/brokers/{id}": brokerView{}, "/security": securityView{},
-	"/wire": wireView{}, "/wire/{id}": exchangeView{}, "/events": eventsView{}, "/doctor": doctorView{}, "/faults": faultsView{}, "/clock": clockView{}, "/lab": labView{},
+	"/wire": wireView{}, "/wire/{id}": exchangeView{}, "/events": eventsView{}, "/transactions": transactionsView{}, "/transactions/{id}": transactionView{}, "/doctor": doctorView{}, "/faults": faultsView{}, "/clock": clockView{}, "/lab": labView{},
 }
 
 // fields are the fields of the forms, and of the queries of pages that have some.
 var fields = map[string]string{
 	"GET /topics": "q internal from sort", "GET /topics/{topic}/config": "q", "GET /topics/{topic}/messages": "mode partition offset time zone limit decode q filter unjudged cursor",
-	"GET /topics/{topic}/p/{partition}/o/{offset}": "decode", "GET /topics/{topic}/send": "again", "GET /groups": "q from sort", "GET /groups/{group}": "members.sort offsets.sort shares.sort", "GET /topics/{topic}": "partitions.sort producers.sort groups.sort", "GET /brokers": "sort", "GET /doctor": "sort", "GET /events": "kind q from", "GET /groups/{group}/reset": "topic mode offset time zone partition",
+	"GET /topics/{topic}/p/{partition}/o/{offset}": "decode", "GET /topics/{topic}/send": "again", "GET /groups": "q from sort", "GET /groups/{group}": "members.sort offsets.sort shares.sort", "GET /topics/{topic}": "partitions.sort producers.sort groups.sort", "GET /brokers": "sort", "GET /doctor": "sort", "GET /events": "kind q from", "GET /transactions": "q from sort", "GET /groups/{group}/reset": "topic mode offset time zone partition",
 	"GET /brokers/{id}": "q", "GET /wire": "client api connection errors", "GET /lab": "topic", "GET /wire/feed": "client api connection errors after", "GET /lab/feed": "topic",
 	"GET /topics/{topic}/tail": "partition decode q filter unjudged",
-	"POST /create-topic":       "name partitions replicas cleanup.policy retention.ms", "POST /topics/{topic}/config": "config value reset", "POST /topics/{topic}/delete": "name",
+	"POST /create-topic":       "name partitions replicas cleanup.policy retention.ms configs", "POST /topics/{topic}/config": "config value reset", "POST /topics/{topic}/delete": "name",
 	"POST /topics/{topic}/partitions": "partitions", "POST /topics/{topic}/purge": "name partition", "POST /topics/{topic}/clone": "to messages", "POST /topics/{topic}/recreate": "name",
 	"POST /topics/{topic}/send": "key key_empty value value_null headers partition copies file", "POST /groups/{group}/reset": "topic target", "POST /groups/{group}/delete": "name",
 	"POST /groups/{group}/forget": "topic name", "POST /brokers/{id}": "config value reset", "POST /security/users": "user mechanism password iterations delete",
 	"POST /security/acls": "principal host permission operation resource name pattern delete", "POST /security/quotas": "user client ip key value delete",
-	"POST /faults": "preset kind api error wait rate topic partition group transaction client broker times every after", "POST /faults/{id}/end": "release", "POST /clock": "by",
+	"POST /faults": "preset kind api error wait rate topic partition group transaction client broker times every after", "POST /faults/{id}/end": "release", "POST /clock": "by", "POST /transactions/{id}/abort": "name",
 }
 
 type object = map[string]any

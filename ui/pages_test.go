@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -121,6 +122,20 @@ func TestATopicIsCreatedConfiguredAndDeleted(t *testing.T) {
 	w.refuse("/create-topic", url.Values{"name": {"orders"}, "partitions": {"1"}}, 409, "A topic of this name exists", "TOPIC_ALREADY_EXISTS", `value="orders"`)
 	w.refuse("/create-topic", url.Values{"name": {"a/b"}}, 422, "This is not a topic name")
 	w.refuse("/create-topic", url.Values{"name": {"c"}, "partitions": {"0"}}, 422, "must be 1 or more")
+	w.refuse("/create-topic", url.Values{"name": {"c"}, "configs": {"segment.bytes"}}, 422, "“segment.bytes” is not a config", ">segment.bytes</textarea>")
+	w.refuse("/create-topic", url.Values{"name": {"c"}, "configs": {"no.such=1"}}, 422, "INVALID_CONFIG")
+	w.submit("/create-topic", url.Values{"name": {"c"}, "configs": {" segment.bytes = 1048576 \r\n\r\nmax.message.bytes=2000"}}, "/topics/c?done=topic.created")
+	configs, err := admin.DescribeTopicConfigs(context.Background(), "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, c := range configs[0].Configs {
+		got[c.Key] = *c.Value
+	}
+	if got["segment.bytes"] != "1048576" || got["max.message.bytes"] != "2000" {
+		t.Errorf("the topic has segment.bytes %s and max.message.bytes %s", got["segment.bytes"], got["max.message.bytes"])
+	}
 
 	w.see("/topics/orders/config", 200, "retention.ms", "a segment is dropped when its newest record is older than this")
 	w.submit("/topics/orders/config", url.Values{"config": {"retention.ms"}, "value": {"1234"}}, "/topics/orders/config?done=config")
@@ -291,6 +306,16 @@ func TestAGroupIsSeenResetAndDeleted(t *testing.T) {
 			t.Errorf("%s committed %d, want %d", m.query, committed(), m.want)
 		}
 	}
+	// Each partition can have an offset of its own.
+	var v resetView
+	if err := json.Unmarshal([]byte(w.see("/api/v1/pages/groups/g%2F1/reset?topic=log&mode=offset&offset="+url.QueryEscape(fmt.Sprintf("%d:7, %d:99", p, 1-p)), 200)), &v); err != nil {
+		t.Fatal(err)
+	}
+	if len(v.Plan) != 2 || v.Plan[p].To != 7 || v.Plan[1-p].To != 0 || !v.Plan[1-p].Bounded {
+		t.Errorf("the plan of an offset for each partition is %+v", v.Plan)
+	}
+	w.see("/groups/g%2F1/reset?topic=log&mode=offset&offset=9:1", 422, "has no partition")
+	w.see("/groups/g%2F1/reset?topic=log&mode=offset&offset=0:1,x:", 422, "Give an offset")
 	w.refuse("/groups/g%2F1/delete", url.Values{"name": {"g"}}, 422, "The name typed is not")
 	w.submit("/groups/g%2F1/delete", url.Values{"name": {"g/1"}}, "/groups?done=group.deleted")
 	w.see("/groups/g%2F1", 404, "There is no such group")

@@ -61,6 +61,7 @@ var advice = map[string]struct {
 	"GROUP_SUBSCRIBED_TO_TOPIC":    {"problem.subscribed", http.StatusConflict},
 	"GROUP_ID_NOT_FOUND":           {"problem.group.unknown", http.StatusNotFound},
 	"INVALID_GROUP_ID":             {"problem.group.unknown", http.StatusNotFound},
+	"TRANSACTIONAL_ID_NOT_FOUND":   {"problem.transaction.unknown", http.StatusNotFound},
 	"MESSAGE_TOO_LARGE":            {"problem.record.large", http.StatusRequestEntityTooLarge},
 	"INVALID_RECORD":               {"problem.record", http.StatusUnprocessableEntity},
 	"NOT_ENOUGH_REPLICAS":          {"problem.isr", http.StatusConflict},

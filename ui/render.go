@@ -91,7 +91,7 @@ func (f *frame) Themes() []string { return []string{"system", "light", "dark"} }
 
 // Sections are the pages of the menu.
 func (f *frame) Sections() []string {
-	all := []string{"overview", "topics", "groups", "brokers", "security"}
+	all := []string{"overview", "topics", "groups", "transactions", "brokers", "security"}
 	if f.Inner {
 		all = append(all, "lab", "wire", "events", "doctor", "faults", "clock")
 	}
@@ -106,7 +106,7 @@ type shortcut struct {
 
 // Keys are the shortcuts that the page has.
 func (f *frame) Keys() []shortcut {
-	all := []shortcut{{[]string{"g", "o"}, "nav.overview"}, {[]string{"g", "t"}, "nav.topics"}, {[]string{"g", "g"}, "nav.groups"}, {[]string{"g", "b"}, "nav.brokers"}, {[]string{"g", "s"}, "nav.security"}}
+	all := []shortcut{{[]string{"g", "o"}, "nav.overview"}, {[]string{"g", "t"}, "nav.topics"}, {[]string{"g", "g"}, "nav.groups"}, {[]string{"g", "x"}, "nav.transactions"}, {[]string{"g", "b"}, "nav.brokers"}, {[]string{"g", "s"}, "nav.security"}}
 	if f.Inner {
 		all = append(all, []shortcut{{[]string{"g", "l"}, "nav.lab"}, {[]string{"g", "w"}, "nav.wire"}, {[]string{"g", "e"}, "nav.events"}, {[]string{"g", "d"}, "nav.doctor"}, {[]string{"g", "f"}, "nav.faults"}, {[]string{"g", "c"}, "nav.clock"}}...)
 	}

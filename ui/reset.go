@@ -5,6 +5,7 @@ package ui
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -78,7 +79,16 @@ func (s *site) plan(r *http.Request, g *groupView) ([]move, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err := pick(numbers(t), r.Form.Get("partition"))
+	mode, number := cmp.Or(r.Form.Get("mode"), resetModes[0]), strings.ReplaceAll(r.Form.Get("offset"), " ", "")
+	which := r.Form.Get("partition")
+	var each map[int32]int64 // an offset for each partition
+	if mode == "offset" && strings.Contains(number, ":") {
+		if each = readCursor(number); len(each) != strings.Count(number, ":") {
+			return nil, say(http.StatusUnprocessableEntity, "problem.offset")
+		}
+		which = strings.ReplaceAll(ids(slices.Sorted(maps.Keys(each))), " ", "")
+	}
+	parts, err := pick(numbers(t), which)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +98,6 @@ func (s *site) plan(r *http.Request, g *groupView) ([]move, error) {
 		return nil, err
 	}
 	var target func(p int32, from int64) int64
-	mode := cmp.Or(r.Form.Get("mode"), resetModes[0])
 	switch mode {
 	case "earliest":
 		target = func(p int32, _ int64) int64 { return starts[topic][p] }
@@ -110,7 +119,11 @@ func (s *site) plan(r *http.Request, g *groupView) ([]move, error) {
 			return ends[topic][p] // nothing is as young
 		}
 	case "offset", "shift":
-		n, err := strconv.ParseInt(strings.TrimSpace(r.Form.Get("offset")), 10, 64)
+		if each != nil {
+			target = func(p int32, _ int64) int64 { return each[p] }
+			break
+		}
+		n, err := strconv.ParseInt(number, 10, 64)
 		if err != nil {
 			return nil, say(http.StatusUnprocessableEntity, "problem."+mode)
 		}

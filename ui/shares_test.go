@@ -74,6 +74,9 @@ func TestAShareGroupsPageShowsWhoHasWhichRecords(t *testing.T) {
 	w.see("/groups/workers", 200, "Records in flight", `class="cell share-Acquired" href="/topics/log/p/0/o/0" title="0">2</a>`, "worker&lt;1&gt;", "acquired: a member has it", "1 records were given up", "1 records in flight were delivered more than once")
 	w.see("/groups", 200, `<td class="num">4</td></tr>`) // the lag: what is not done
 
+	w.see("/api/v1/pages/topics", 200, `"groups":1,"lag":4`)
+	w.see("/api/v1/pages/topics/log", 200, `"group":"workers","state":"Stable","lag":4`)
+
 	// Another cluster tells what its coordinators stored.
 	seed, err := connect([]string{w.b.Bootstrap()}, kgo.Dialer(w.b.Dialer()))
 	if err != nil {

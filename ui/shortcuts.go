@@ -193,7 +193,18 @@ func (s *site) readers(ctx context.Context, rows []topicRow) error {
 	}
 	if s.broker != nil {
 		for _, id := range s.broker.Groups() {
-			for topic, committed := range s.broker.Group(id).Committed() {
+			g := s.broker.Group(id)
+			for _, topic := range g.ShareTopics() {
+				if at[topic] == nil {
+					continue
+				}
+				lag := int64(0)
+				for _, share := range g.Shares(topic) {
+					lag += share.Lag
+				}
+				note(topic, lag)
+			}
+			for topic, committed := range g.Committed() {
 				if at[topic] == nil {
 					continue
 				}

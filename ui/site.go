@@ -54,13 +54,13 @@ func newSite(c *cluster, b *broker.Broker, o Options, stop context.Context) *sit
 	s.wire = wire{broker: b, stop: stop}
 	s.started = s.now()
 	if b != nil {
-		s.started = b.Now()
 		totals := prometheus.NewRegistry()
 		totals.MustRegister(b.Totals(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 		s.metrics = totals
 		if s.past = o.past; s.past == nil {
 			s.past = remember(b, stop)
 		}
+		s.started = s.past.since
 		go s.sample()
 	}
 	return s
@@ -165,6 +165,10 @@ func (s *site) routes(mux *http.ServeMux) (routes []string) {
 	post("/groups/{group}/delete", "deletegroup", s.group, s.deleteGroup)
 
 	post("/groups/{group}/forget", "deletegroup", s.group, s.forget)
+
+	get("/transactions", "transactions", s.transactions)
+	get("/transactions/{id}", "transaction", s.transaction)
+	post("/transactions/{id}/abort", "transaction", s.transaction, s.abortTransaction)
 
 	get("/brokers", "brokers", s.brokers)
 	get("/brokers/{id}", "broker", s.brokerConfig)

@@ -337,6 +337,16 @@ func (s *site) create(r *http.Request) (string, error) {
 			configs[field] = &v
 		}
 	}
+	for line := range strings.Lines(r.Form.Get("configs")) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		field, v, ok := strings.Cut(line, "=")
+		if field, v = strings.TrimSpace(field), strings.TrimSpace(v); !ok || field == "" {
+			return "", say(http.StatusUnprocessableEntity, "problem.config.line", visible(line))
+		}
+		configs[field] = &v
+	}
 	created, err := s.cluster.admin.CreateTopic(r.Context(), partitions, int16(replicas), configs, name)
 	if err != nil {
 		return "", refused(err, created.ErrMessage)

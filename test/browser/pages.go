@@ -40,7 +40,7 @@ func (w *walk) seen() ([]page, error) {
 		{"delete", "/topics/orders/delete"}, {"messages", "/topics/orders/messages"}, {"tail", "/topics/orders/messages?mode=tail"},
 		{"record", fmt.Sprintf("/topics/orders/p/%d/o/%d", first.Partition, first.Offset)}, {"send", "/topics/orders/send"}, {"groups", "/groups"},
 		{"group", "/groups/analytics"}, {"reset", "/groups/billing/reset?topic=orders&mode=latest"}, {"delete-group", "/groups/billing/delete"},
-		{"brokers", "/brokers"}, {"broker", fmt.Sprintf("/brokers/%d", brokers[0].NodeID)}, {"security", "/security"},
+		{"transactions", "/transactions"}, {"brokers", "/brokers"}, {"broker", fmt.Sprintf("/brokers/%d", brokers[0].NodeID)}, {"security", "/security"},
 		{"lab", "/lab?topic=orders"}, {"wire", "/wire?client=shop"}, {"events", "/events"}, {"doctor", "/doctor"}, {"faults", "/faults"}, {"clock", "/clock"}, {"problem", "/topics/nope"},
 	}
 	if w.exchange != "" {

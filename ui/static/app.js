@@ -70,7 +70,7 @@ document.addEventListener("htmx:afterSwap", () => ready(document));
 
 // Shortcuts: g and a letter goes to a page, j and k go through the rows of the
 // table, / to the search. They are off while something is typed.
-const pages = { o: "/", t: "/topics", g: "/groups", b: "/brokers", s: "/security", l: "/lab", w: "/wire", e: "/events", d: "/doctor", f: "/faults", c: "/clock" };
+const pages = { o: "/", t: "/topics", g: "/groups", x: "/transactions", b: "/brokers", s: "/security", l: "/lab", w: "/wire", e: "/events", d: "/doctor", f: "/faults", c: "/clock" };
 const dialog = document.getElementById("keys");
 const help = document.getElementById("keys-open");
 help.hidden = false;
