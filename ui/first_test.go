@@ -36,3 +36,11 @@ func TestAPageForAProjectorHasAnAddress(t *testing.T) {
 	w.see("/lab?topic=orders", 200, `href="/lab?present=1&amp;topic=orders"`)
 	w.see("/lab?topic=orders&present=1", 200, `<html lang="en" data-theme="system" data-present>`, `href="/lab?topic=orders"`, `name="present" value="1"`)
 }
+
+func TestManyPartitionsAreListedAsSpans(t *testing.T) {
+	for want, all := range map[string][]int32{"": nil, "3": {3}, "0, 1": {0, 1}, "0–2": {0, 1, 2}, "0–3, 5, 7, 8": {0, 1, 2, 3, 5, 7, 8}} {
+		if got := spans(all); got != want {
+			t.Errorf("%v is listed as %q, want %q", all, got, want)
+		}
+	}
+}

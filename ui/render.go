@@ -122,6 +122,27 @@ func ids(all []int32) string {
 	return strings.Join(texts, ", ")
 }
 
+// spans lists partitions, three and more in a row as the first and the last.
+func spans(all []int32) string {
+	var texts []string
+	for i := 0; i < len(all); {
+		j := i
+		for j+1 < len(all) && all[j+1] == all[j]+1 {
+			j++
+		}
+		if j-i < 2 {
+			j = i
+		}
+		text := strconv.Itoa(int(all[i]))
+		if j > i {
+			text += "–" + strconv.Itoa(int(all[j]))
+		}
+		texts = append(texts, text)
+		i = j + 1
+	}
+	return strings.Join(texts, ", ")
+}
+
 // pageSet is every page's template in each language, parsed when the first page is
 // asked for: a broker that only serves Kafka starts sooner and smaller. A bad
 // template fails the tests.
@@ -167,6 +188,7 @@ func functions(l *language) template.FuncMap {
 		"split":     func(list string) []string { return strings.Split(list, ",") },
 		"time":      moment,
 		"ids":       ids,
+		"spans":     spans,
 		"minus":     func(n int64) int64 { return -n },
 		"decimal1":  func(f float64) string { return strings.Replace(strconv.FormatFloat(f, 'f', 1, 64), ".", l.point, 1) },
 		"explained": func(f finding) string { return l.text("explain."+f.Key, f.Args...) },

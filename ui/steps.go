@@ -61,7 +61,7 @@ func (s *steps) happened(e broker.GroupEvent) {
 func stepOf(e broker.GroupEvent) step {
 	s := step{At: e.Time.UTC(), Group: visible(e.Group), From: e.From, To: e.To, Epoch: e.Epoch, Member: visible(e.Member), Why: e.Why, Reason: visible(e.Reason)}
 	for _, topic := range slices.Sorted(maps.Keys(e.Assignment)) {
-		s.Assigned = append(s.Assigned, topic+" "+ids(slices.Sorted(slices.Values(e.Assignment[topic]))))
+		s.Assigned = append(s.Assigned, topic+" "+spans(slices.Sorted(slices.Values(e.Assignment[topic]))))
 	}
 	return s
 }

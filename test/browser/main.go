@@ -2,7 +2,7 @@
 // does after the notebook: topics, messages, groups, brokers. After each step it
 // asks the broker itself whether that happened. It fails on a console error, a
 // request to another host, a page that is wider than a narrow screen, or what
-// axe finds that keeps people out.
+// axe finds that keeps people out, or a page that moves while it is opened.
 //
 //	go test ./test/browser                                      walk
 //	go run ./test/browser -shots docs/ui                        walk, and write pictures of the pages
@@ -111,9 +111,9 @@ func run(ctx context.Context, o options) error {
 	if err := chromedp.Run(ctx, log.Enable(), network.Enable()); err != nil {
 		return err
 	}
-	steps := []func() error{w.topics, w.messages, w.groups, w.brokers, w.inside, w.keyboard, w.pages}
+	steps := []func() error{w.topics, w.messages, w.groups, w.brokers, w.inside, w.keyboard, w.dialogs, w.pages}
 	if w.b == nil {
-		steps = []func() error{w.topics, w.messages, w.groups, w.brokers, w.keyboard, w.pages}
+		steps = []func() error{w.topics, w.messages, w.groups, w.brokers, w.keyboard, w.dialogs, w.pages}
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -86,7 +87,7 @@ func (w *walk) pages() error {
 		return err
 	}
 	for _, p := range all {
-		if err := w.do(p.path, w.open(p.path), chromedp.WaitReady(`main`), w.theme("light"), w.inspect(p.path+" (light)", "{}"), w.save(p.name+"-light"),
+		if err := w.do(p.path, w.open(p.path), chromedp.WaitReady(`main`), w.theme("light"), w.inspect(p.path+" (light)", "{}"), w.holdsStill(p), w.save(p.name+"-light"),
 			w.theme("dark"), w.inspect(p.path+" (dark)", `{runOnly: ["color-contrast"]}`), w.save(p.name+"-dark"), w.theme("light")); err != nil {
 			return err
 		}
@@ -105,6 +106,46 @@ func (w *walk) pages() error {
 				w.complain("%s is in %q, want %q", p.path, words, lang)
 			}
 		}
+	}
+	return nil
+}
+
+// holdsStill adds up what moved in the page since it was opened: what comes late
+// has to have its place from the start. New rows push others away in a list that
+// shows the newest first, so those are let off.
+func (w *walk) holdsStill(p page) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		if p.name == "tail" || p.name == "wire" {
+			return nil
+		}
+		var moved float64
+		sum := `new Promise(done => new PerformanceObserver(all => done(all.getEntries().reduce((sum, e) => sum + e.value, 0))).observe({type: "layout-shift", buffered: true}))`
+		none := `new Promise(done => setTimeout(() => done(0), 200))` // nothing moved: nobody is told
+		err := chromedp.Evaluate("Promise.race(["+sum+","+none+"])", &moved, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }).Do(ctx)
+		if moved > 0.1 { // what browsers call good
+			w.complain("%s moves while it is being opened: %.2f", p.path, moved)
+		}
+		return err
+	})
+}
+
+// dialogs opens what lies over the pages: the shortcuts, and on a narrow screen
+// the menu, which leads to the other pages.
+func (w *walk) dialogs() error {
+	for _, theme := range []string{"light", "dark"} {
+		if err := w.do("the shortcuts", w.open("/"), chromedp.WaitReady(`main`), w.theme(theme), chromedp.Poll(`!document.getElementById("keys-open").hidden`, nil),
+			chromedp.Click(`#keys-open`), chromedp.WaitVisible(`dialog[open]`), w.inspect("the shortcuts ("+theme+")", "{}"), chromedp.KeyEvent(kb.Escape), chromedp.WaitNotVisible(`#keys`),
+			emulation.SetDeviceMetricsOverride(360, 740, 1, true), chromedp.WaitNotVisible(`#menu`), chromedp.Click(`.menu-open`), chromedp.WaitVisible(`#menu`), w.inspect("the menu ("+theme+")", "{}"),
+			chromedp.Click(`#menu a[href="/groups"]`), chromedp.WaitVisible(`h1`), emulation.ClearDeviceMetricsOverride()); err != nil {
+			return err
+		}
+	}
+	var at string
+	if err := w.do("going by the menu", chromedp.Location(&at), w.theme("light")); err != nil {
+		return err
+	}
+	if !strings.HasSuffix(at, "/groups") {
+		return fmt.Errorf("the menu leads to %s, want the groups", at)
 	}
 	return nil
 }

@@ -252,6 +252,9 @@ func (w *walk) inside() error {
 	if err := w.play(); err != nil {
 		return err
 	}
+	if err := w.stepping(); err != nil {
+		return err
+	}
 	if err := w.do("setting a fault", w.open("/faults"), chromedp.SetValue(`select[name=kind]`, "delay"), chromedp.SetValue(`select[name=api]`, "Metadata"), chromedp.SetValue(`input[name=times]`, "3"),
 		chromedp.Click(`form.panel p button`), chromedp.WaitVisible(`.note.good`)); err != nil {
 		return err
@@ -299,6 +302,30 @@ func (w *walk) play() error {
 		return fmt.Errorf("the stopped broker leads: %v (%w)", leaders, err)
 	}
 	return w.do("starting it again", chromedp.Click(`button[data-broker="2"]`), chromedp.WaitNotPresent(`.labbroker.down`))
+}
+
+// stepping pauses the lab, in which nothing moves then, and goes on change by
+// change, in the size for projectors.
+func (w *walk) stepping() error {
+	ends := func(to *string) chromedp.Action {
+		return chromedp.Evaluate(`[...document.querySelectorAll("#lanes canvas")].map(c => c.getAttribute("aria-label")).join()`, to)
+	}
+	var before, paused, after string
+	if err := w.do("pausing the lab", w.open("/lab?topic=orders"), chromedp.WaitVisible(`#lanes canvas`), chromedp.Click(`#resize`), chromedp.WaitVisible(`[data-present] #lanes canvas`),
+		chromedp.Poll(`document.getElementById("lab").dataset.state === "live"`, nil), chromedp.Click(`#lab-pause`), ends(&before)); err != nil {
+		return err
+	}
+	if err := w.produce("orders", &kgo.Record{Key: []byte("user-1"), Value: []byte("{}")}); err != nil {
+		return err
+	}
+	if err := w.do("going on step by step", chromedp.WaitEnabled(`#lab-step`), ends(&paused), chromedp.Click(`#lab-step`), ends(&after), w.save("lab-large"),
+		chromedp.KeyEvent("f"), chromedp.WaitVisible(`html:not([data-present]) #lanes canvas`)); err != nil {
+		return err
+	}
+	if paused != before || after == before {
+		return fmt.Errorf("the lab showed %s, when paused %s, and after a step %s", before, paused, after)
+	}
+	return nil
 }
 
 // keyboard goes where the shortcuts lead, and creates a topic without a mouse:

@@ -11,7 +11,7 @@ const keys = new Map(); // key -> set of topic/partition
 const letters = new Map(); // member id -> its letters
 const numbers = new Map(); // group -> its number
 const began = new Map(); // group -> when its rebalance began
-const keysShown = 30;
+const keysShown = 30, partsShown = 12;
 let paused = false, waiting = [], first = true;
 
 function element(name, className, text) {
@@ -178,7 +178,8 @@ function showGroups(groups) {
       const has = g.places.filter((p) => p.owner === m.id).map((p) => (texts.topic ? "" : p.topic + "-") + "P" + p.partition);
       li.append(element("b", "letter", letterOf(m.id)), " ", element("span", "", m.client), " ", element("span", "quiet", "…" + m.id.slice(-6) + " @ " + m.host));
       const parts = element("span", "parts");
-      for (const p of has) parts.append(element("span", "badge", p));
+      for (const p of has.slice(0, partsShown)) parts.append(element("span", "badge", p));
+      if (has.length > partsShown) parts.append(element("span", "quiet", "+" + (has.length - partsShown)));
       if (!m.has && !moves(g.state)) parts.append(element("span", "badge warn", texts.idle));
       li.append(parts);
       members.append(li);

@@ -103,9 +103,10 @@ function paint(lane, paper, now) {
     const age = d.born === undefined || still ? 1 : Math.min(1, (now - d.born) / 260);
     if (age < 1) young = true;
     const size = 0.6 + 0.4 * age, w = (cell - 5) * size, h = tall * size;
-    g.globalAlpha = (d.o < read ? 0.5 : 1) * age;
     g.beginPath();
     g.roundRect(left + (cell - w) / 2, top + (tall - h) / 2, w, h, 5);
+    g.fillStyle = paper.ground; g.fill(); // the line behind does not show through
+    g.globalAlpha = (d.o < read ? 0.5 : 1) * age;
     if (d.k === undefined) {
       g.fillStyle = paper.ground; g.fill();
       g.setLineDash([3, 3]); g.strokeStyle = paper.quiet; g.stroke(); g.setLineDash([]);
@@ -147,7 +148,7 @@ function cursor(g, lane, p, y, x, right, paper) {
   if (p.committed < 0) {
     g.textAlign = "right";
     g.globalAlpha = 0.7;
-    g.fillText(p.name, right - 8, y);
+    g.fillText(fit(g, p.name, 180), right - 8, y);
     g.globalAlpha = 1;
     return;
   }
@@ -160,7 +161,7 @@ function cursor(g, lane, p, y, x, right, paper) {
   else { g.moveTo(from, y - 8); g.lineTo(from - 5.5, y + 3); g.lineTo(from + 5.5, y + 3); }
   g.fill();
   const behind = lane.state.end - p.committed;
-  const text = p.name + (behind > 0 ? " −" + behind : "");
+  const text = fit(g, p.name, 180) + (behind > 0 ? " −" + behind : "");
   const room = g.measureText(text).width + 14;
   if (from > room) { g.textAlign = "right"; g.fillText(text, from - 10, y); return; }
   g.textAlign = "left";
