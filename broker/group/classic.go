@@ -32,7 +32,7 @@ type Classic struct {
 	leader    *member            // nil without members
 	static    map[string]*member // by instance id (KIP-345)
 	pending   map[string]time.Time
-	supported map[string]int // how many members know a protocol
+	supported []protocolCount // by how many members
 
 	awaitingJoin int // members with a parked join
 	awaitingSync int // members that must still call SyncGroup in this generation
@@ -68,6 +68,13 @@ type member struct {
 type protocol struct {
 	name     string
 	metadata []byte
+}
+
+// protocolCount is how many members know a protocol. There are few of them: a
+// list takes less than a map.
+type protocolCount struct {
+	name    string
+	members int
 }
 
 // parked is a request that waits. Its ticket is nil once it was abandoned.
@@ -138,7 +145,7 @@ func (g *Classic) supports(protocolType string, protocols []kmsg.JoinGroupReques
 		return protocolType != "" && len(protocols) > 0
 	}
 	return g.protocolType == protocolType && slices.ContainsFunc(protocols, func(p kmsg.JoinGroupRequestProtocol) bool {
-		return g.supported[p.Name] == len(g.members)
+		return g.supporters(p.Name) == len(g.members)
 	})
 }
 
@@ -150,7 +157,7 @@ func (g *Classic) add(m *member, protocolType string) {
 	if g.members == nil {
 		g.members = make(map[string]*member)
 	}
-	delete(g.pending, m.id)
+	g.noLongerPending(m.id)
 	g.members[m.id] = m
 	g.order = append(g.order, m)
 	if m.instance != nil {
@@ -163,6 +170,14 @@ func (g *Classic) add(m *member, protocolType string) {
 		g.leader = m
 	}
 	g.count(m.protocols, 1)
+}
+
+// noLongerPending forgets an id that was handed out. Most groups have none: they
+// keep no map for it.
+func (g *Classic) noLongerPending(id string) {
+	if delete(g.pending, id); len(g.pending) == 0 {
+		g.pending = nil
+	}
 }
 
 // remove takes a member out. What it still waits for is answered: it may be
@@ -235,16 +250,26 @@ func cloneProtocols(from []kmsg.JoinGroupRequestProtocol) []protocol {
 }
 
 func (g *Classic) count(protocols []protocol, by int) {
-	if g.supported == nil {
-		g.supported = make(map[string]int)
-	}
 	for _, p := range protocols {
-		if n := g.supported[p.name] + by; n > 0 {
-			g.supported[p.name] = n
-		} else {
-			delete(g.supported, p.name)
+		i := slices.IndexFunc(g.supported, func(c protocolCount) bool { return c.name == p.name })
+		if i < 0 {
+			i = len(g.supported)
+			g.supported = append(g.supported, protocolCount{name: p.name})
+		}
+		if g.supported[i].members += by; g.supported[i].members == 0 {
+			g.supported = slices.Delete(g.supported, i, i+1)
 		}
 	}
+}
+
+// supporters is how many members know a protocol.
+func (g *Classic) supporters(name string) int {
+	for i := range g.supported {
+		if g.supported[i].name == name {
+			return g.supported[i].members
+		}
+	}
+	return 0
 }
 
 // selectProtocol lets each member vote for the first of its protocols that
@@ -254,7 +279,7 @@ func (g *Classic) selectProtocol() string {
 	best := ""
 	for _, m := range g.order {
 		for _, p := range m.protocols {
-			if g.supported[p.name] == len(g.members) {
+			if g.supporters(p.name) == len(g.members) {
 				votes[p.name]++
 				break
 			}

@@ -71,7 +71,7 @@ func (g *Classic) turnAway(id string) {
 		g.remove(m)
 		g.event(Event{Member: id, Why: "no room in the group"})
 	}
-	delete(g.pending, id)
+	g.noLongerPending(id)
 	g.completeJoinIfAll()
 }
 

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -231,7 +232,7 @@ func (g *Classic) expireSessions() {
 		if deadline.After(g.now) {
 			next = earlier(next, deadline)
 		} else {
-			delete(g.pending, id)
+			g.noLongerPending(id)
 			dropped = true
 		}
 	}
@@ -291,6 +292,6 @@ func (g *Classic) isSubscribed(topic string) bool {
 	if !g.subscribed.known {
 		return g.protocolType == consumerProtocol
 	}
-	_, ok := g.subscribed.topics[topic]
+	_, ok := slices.BinarySearch(g.subscribed.topics, topic)
 	return ok
 }

@@ -184,7 +184,7 @@ func (g *Classic) Leave(now time.Time, req *kmsg.LeaveGroupRequest) (*kmsg.Leave
 // leave removes one member or handed-out id and returns its member id.
 func (g *Classic) leave(id string, instance *string) (string, *kerr.Error) {
 	if _, ok := g.pending[id]; ok {
-		delete(g.pending, id)
+		g.noLongerPending(id)
 		return id, nil
 	}
 	if id == "" && instance != nil && g.static[*instance] != nil {

@@ -1,9 +1,9 @@
 package group
 
 import (
-	"maps"
 	"math"
 	"slices"
+	"strings"
 )
 
 // This file owns the committed offsets of one group, of whatever kind.
@@ -27,10 +27,21 @@ type PartitionOffset struct {
 // Offsets holds the committed offsets of one group of any kind. The zero
 // value is empty and ready.
 type Offsets struct {
-	// Sorted by partition: few bytes for a group of one, and in order for
-	// whoever lists them.
-	topics  map[string][]PartitionOffset
+	// Sorted by name, and by partition: few bytes for a group of one, and in
+	// order for whoever lists them.
+	topics  []topicOffsets
 	pending pendingOffsets
+}
+
+// topicOffsets is what is committed for a topic: for one partition at least.
+type topicOffsets struct {
+	name       string
+	partitions []PartitionOffset
+}
+
+// topic finds a topic, or where it belongs.
+func (o *Offsets) topic(name string) (at int, found bool) {
+	return slices.BinarySearchFunc(o.topics, name, func(t topicOffsets, want string) int { return strings.Compare(t.name, want) })
 }
 
 // Commit stores c, over what was there and over what is pending.
@@ -40,21 +51,22 @@ func (o *Offsets) Commit(topic string, partition int32, c Committed) {
 }
 
 func (o *Offsets) put(topic string, partition int32, c Committed) {
-	if o.topics == nil {
-		o.topics = make(map[string][]PartitionOffset)
+	at, known := o.topic(topic)
+	if !known {
+		o.topics = slices.Insert(o.topics, at, topicOffsets{name: topic})
 	}
-	ps := o.topics[topic]
+	ps := o.topics[at].partitions
 	i, found := find(ps, partition)
 	if found {
 		ps[i].Committed = c
 		return
 	}
-	o.topics[topic] = slices.Insert(ps, i, PartitionOffset{partition, c})
+	o.topics[at].partitions = slices.Insert(ps, i, PartitionOffset{partition, c})
 }
 
 // Get returns what is committed for a partition.
 func (o *Offsets) Get(topic string, partition int32) (Committed, bool) {
-	ps := o.topics[topic]
+	ps := o.Partitions(topic)
 	if i, found := find(ps, partition); found {
 		return ps[i].Committed, true
 	}
@@ -64,15 +76,19 @@ func (o *Offsets) Get(topic string, partition int32) (Committed, bool) {
 // Delete forgets a partition's offset and tells whether there was one.
 func (o *Offsets) Delete(topic string, partition int32) bool {
 	o.forgetPending(func(at topicPartition) bool { return at == topicPartition{topic, partition} })
-	ps := o.topics[topic]
+	at, known := o.topic(topic)
+	if !known {
+		return false
+	}
+	ps := o.topics[at].partitions
 	i, found := find(ps, partition)
 	if !found {
 		return false
 	}
 	if len(ps) == 1 {
-		delete(o.topics, topic)
+		o.topics = slices.Delete(o.topics, at, at+1)
 	} else {
-		o.topics[topic] = slices.Delete(ps, i, i+1)
+		o.topics[at].partitions = slices.Delete(ps, i, i+1)
 	}
 	return true
 }
@@ -81,8 +97,10 @@ func (o *Offsets) Delete(topic string, partition int32) bool {
 // any.
 func (o *Offsets) DeleteTopic(topic string) bool {
 	o.forgetPending(func(at topicPartition) bool { return at.topic == topic })
-	_, found := o.topics[topic]
-	delete(o.topics, topic)
+	at, found := o.topic(topic)
+	if found {
+		o.topics = slices.Delete(o.topics, at, at+1)
+	}
 	return found
 }
 
@@ -93,11 +111,22 @@ func (o *Offsets) Clear() { o.topics, o.pending = nil, pendingOffsets{} }
 func (o *Offsets) None() bool { return len(o.topics) == 0 && len(o.pending.byProducer) == 0 }
 
 // Topics returns the names of the topics with committed offsets, in order.
-func (o *Offsets) Topics() []string { return slices.Sorted(maps.Keys(o.topics)) }
+func (o *Offsets) Topics() []string {
+	names := make([]string, len(o.topics))
+	for i := range o.topics {
+		names[i] = o.topics[i].name
+	}
+	return names
+}
 
 // Partitions returns the committed offsets of a topic, in order of their
 // partitions. The slice is the group's own: to be read, until the next call.
-func (o *Offsets) Partitions(topic string) []PartitionOffset { return o.topics[topic] }
+func (o *Offsets) Partitions(topic string) []PartitionOffset {
+	if at, found := o.topic(topic); found {
+		return o.topics[at].partitions
+	}
+	return nil
+}
 
 // Expire forgets the offsets that nobody wants any more at the moment now, and
 // that no open transaction may yet change.
@@ -106,12 +135,12 @@ func (o *Offsets) Partitions(topic string) []PartitionOffset { return o.topics[t
 // one of the others will expire, or math.MaxInt64. All are in milliseconds.
 func (o *Offsets) Expire(now, retention, since int64, keep func(topic string) bool, gone func(topic string, partition int32)) (next int64) {
 	next = math.MaxInt64
-	for _, topic := range o.Topics() {
-		ps := o.topics[topic]
+	for i := range o.topics {
+		topic := o.topics[i].name
 		if keep(topic) {
 			continue
 		}
-		left := slices.DeleteFunc(ps, func(p PartitionOffset) bool {
+		o.topics[i].partitions = slices.DeleteFunc(o.topics[i].partitions, func(p PartitionOffset) bool {
 			at := p.ExpireMillis
 			if at < 0 {
 				at = p.CommitMillis
@@ -127,12 +156,8 @@ func (o *Offsets) Expire(now, retention, since int64, keep func(topic string) bo
 			next = min(next, max(at, now+1)) // an open transaction keeps it
 			return false
 		})
-		if len(left) == 0 {
-			delete(o.topics, topic)
-		} else {
-			o.topics[topic] = left
-		}
 	}
+	o.topics = slices.DeleteFunc(o.topics, func(t topicOffsets) bool { return len(t.partitions) == 0 })
 	return next
 }
 

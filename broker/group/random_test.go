@@ -56,8 +56,8 @@ func check(g *Classic) error {
 		return fmt.Errorf("the leader is not one of the members")
 	case (g.state == Empty || g.state == Dead) && len(g.order) > 0:
 		return fmt.Errorf("%s with %d members", g.state, len(g.order))
-	case (g.state == Stable || g.state == CompletingRebalance) && (len(g.order) == 0 || g.supported[g.protocol] != len(g.order)):
-		return fmt.Errorf("%s with %d members, %d of them with %q", g.state, len(g.order), g.supported[g.protocol], g.protocol)
+	case (g.state == Stable || g.state == CompletingRebalance) && (len(g.order) == 0 || g.supporters(g.protocol) != len(g.order)):
+		return fmt.Errorf("%s with %d members, %d of them with %q", g.state, len(g.order), g.supporters(g.protocol), g.protocol)
 	case g.state == PreparingRebalance && g.joinDeadline.IsZero(),
 		g.state != PreparingRebalance && !g.joinDeadline.IsZero(),
 		g.awaitingSync > 0 && g.syncDeadline.IsZero():
@@ -66,7 +66,7 @@ func check(g *Classic) error {
 		return fmt.Errorf("protocols %v, counted %v", supported, g.supported)
 	}
 	for p, n := range supported {
-		if g.supported[p] != n {
+		if g.supporters(p) != n {
 			return fmt.Errorf("protocols %v, counted %v", supported, g.supported)
 		}
 	}
@@ -328,7 +328,7 @@ func TestReadSubscription(t *testing.T) {
 				t.Fatalf("got %v, %v", s.topics, s.known)
 			}
 			for _, topic := range c.topics {
-				if _, ok := s.topics[topic]; !ok {
+				if !slices.Contains(s.topics, topic) {
 					t.Errorf("%s is missing in %v", topic, s.topics)
 				}
 			}

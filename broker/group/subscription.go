@@ -2,6 +2,7 @@ package group
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -15,14 +16,14 @@ const consumerProtocol = "consumer"
 // subscription is the set of topics that the members of a group consume.
 // known is false where the broker cannot tell: then no topic counts as free.
 type subscription struct {
-	topics map[string]struct{}
+	topics []string // sorted
 	known  bool
 }
 
 // readSubscription collects the topics from the members' metadata. As Apache
 // Kafka, it reads only what version 0 has, which every version starts with.
 func readSubscription(metadata [][]byte) subscription {
-	s := subscription{topics: make(map[string]struct{}), known: true}
+	s := subscription{topics: []string{}, known: true}
 	var last []byte
 	for _, md := range metadata {
 		// Most groups subscribe alike: the same bytes need no second look.
@@ -39,10 +40,10 @@ func readSubscription(metadata [][]byte) subscription {
 		if err := parsed.UnsafeReadFrom(v0); err != nil {
 			return subscription{}
 		}
-		for _, topic := range parsed.Topics {
-			s.topics[topic] = struct{}{}
-		}
+		s.topics = append(s.topics, parsed.Topics...)
 	}
+	slices.Sort(s.topics)
+	s.topics = slices.Clip(slices.Compact(s.topics))
 	return s
 }
 
