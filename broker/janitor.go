@@ -31,18 +31,22 @@ type janitor struct {
 	running bool // run is at work, and sets the timer when it ends
 	closed  bool
 
-	unreturned int64       // bytes dropped since memory was given back
+	unreturned int64       // bytes dropped since all memory was given back
 	collect    clock.Timer // nil until much was dropped
-	giveBack   clock.Timer // the same
+	giveBack   clock.Timer // runs while there is memory to give back
+	quiet      int         // how often it ran since something was dropped
 }
 
-// giveBackAbove is how many dropped bytes are worth a garbage collection. It
-// comes after collectAfter without more of them: from then on logs can use the
-// memory again. giveBackAfter is when what they didn't use goes back to the machine.
+// giveBackAbove is how many dropped bytes are worth a garbage collection, from
+// which on logs can use the memory again. It comes soon after a topic's deletion;
+// what retention drops little by little, the collector finds by itself, unless
+// nothing more is dropped for collectAfter. What no log has used for one or two
+// times giveBackEvery goes back to the machine.
 const (
 	giveBackAbove = 16 << 20
-	collectAfter  = 20 * time.Millisecond
-	giveBackAfter = 4 * time.Second
+	collectSoon   = 20 * time.Millisecond
+	collectAfter  = time.Second
+	giveBackEvery = 2 * time.Second
 )
 
 // at notes that p, whose mu is held, has something to do at a time, in ms, if
@@ -202,13 +206,15 @@ func (j *janitor) forget(t *topic) {
 		}
 	}
 	j.mu.Unlock()
-	j.dropped(bytes)
+	j.droppedUntil(bytes, collectSoon)
 }
 
 // dropped notes that logs let go of so many bytes. The runtime alone would
 // find them when the garbage collector next runs, and that may be two minutes
 // later in an idle process.
-func (j *janitor) dropped(bytes int64) {
+func (j *janitor) dropped(bytes int64) { j.droppedUntil(bytes, collectAfter) }
+
+func (j *janitor) droppedUntil(bytes int64, collect time.Duration) {
 	if bytes <= 0 {
 		return
 	}
@@ -218,23 +224,33 @@ func (j *janitor) dropped(bytes int64) {
 	if j.closed || j.unreturned < giveBackAbove {
 		return
 	}
-	if j.giveBack == nil {
-		j.collect = j.b.clock.AfterFunc(collectAfter, func() { j.unlessClosed(runtime.GC) })
-		j.giveBack = j.b.clock.AfterFunc(giveBackAfter, j.returnMemory)
+	j.quiet = 0
+	if j.collect == nil {
+		j.collect = j.b.clock.AfterFunc(collect, func() { j.unlessClosed(runtime.GC) })
 	} else {
-		j.collect.Reset(collectAfter)
-		j.giveBack.Reset(giveBackAfter)
+		j.collect.Reset(collect)
+	}
+	if j.giveBack == nil {
+		j.giveBack = j.b.clock.AfterFunc(giveBackEvery, func() { j.unlessClosed(j.returnMemory) })
 	}
 }
 
 func (j *janitor) returnMemory() {
 	j.mu.Lock()
-	j.unreturned = 0
+	j.quiet++
+	all := j.quiet == 2
+	if all {
+		j.unreturned, j.giveBack = 0, nil
+	} else {
+		j.giveBack.Reset(giveBackEvery)
+	}
 	j.mu.Unlock()
-	j.unlessClosed(func() {
-		storage.ForgetBlocks()
-		debug.FreeOSMemory()
-	})
+	if all {
+		storage.ForgetAll()
+	} else if storage.ForgetIdle() < giveBackAbove {
+		return
+	}
+	debug.FreeOSMemory()
 }
 
 // unlessClosed does f, and lets Close wait for it.
@@ -255,12 +271,10 @@ func (j *janitor) stop() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.closed = true
-	if j.timer != nil {
-		j.timer.Stop()
-	}
-	if j.giveBack != nil {
-		j.collect.Stop()
-		j.giveBack.Stop()
+	for _, t := range []clock.Timer{j.timer, j.collect, j.giveBack} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 }
 

@@ -66,7 +66,7 @@ func newChunk(base int64, n, want, every int) *chunk {
 		size = max(1, size/n) * n
 	}
 	switch {
-	case size == maxChunk:
+	case size <= maxChunk && size >= maxChunk-maxChunk/16:
 		c.buf, c.populated = newBlock()
 	case size > smallAlloc:
 		c.buf = make([]byte, (size+page-1)/page*page)
