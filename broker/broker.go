@@ -194,6 +194,12 @@ func (b *Broker) Close() error {
 		// No request is in work any more: groups and transactions that are
 		// stopped would not answer it.
 		b.stop()
+		b.image.Load().topics.Scan(func(_ string, t *topic) bool {
+			for _, p := range t.partitions {
+				p.log.Close()
+			}
+			return true
+		})
 	})
 	return errors.Join(errs...)
 }

@@ -4,9 +4,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"time"
-
-	"minibroker/internal/clock"
 )
 
 // block is the memory of a chunk of the largest size. What a log dropped is used
@@ -14,13 +11,8 @@ import (
 // much as everything else that an append does.
 type block [maxChunk]byte
 
-const (
-	// fewBlocks are not worth a collection.
-	fewBlocks = 64
-	// blocksKept is how long blocks are kept when no more of them become free. It
-	// is for those of brokers that were closed: others call ForgetIdle before.
-	blocksKept = 10 * time.Second
-)
+// fewBlocks are not worth a collection.
+const fewBlocks = 64
 
 var blocks struct {
 	sync.Mutex
@@ -28,7 +20,7 @@ var blocks struct {
 	idle   int      // so many of free were there all the time since ForgetIdle
 	inUse  int      // or not known to be free yet
 	taken  int      // of these, since the last collection
-	forget clock.Timer
+	excess int      // so many that become free are not kept
 }
 
 // newBlock is a block with any content, and how much of it has its pages.
@@ -78,11 +70,10 @@ func freeBlock(b *block) {
 	blocks.Lock()
 	defer blocks.Unlock()
 	blocks.inUse--
-	blocks.free = append(blocks.free, b)
-	if blocks.forget == nil {
-		blocks.forget = clock.Real{}.AfterFunc(blocksKept, ForgetAll)
+	if blocks.excess > 0 {
+		blocks.excess--
 	} else {
-		blocks.forget.Reset(blocksKept)
+		blocks.free = append(blocks.free, b)
 	}
 }
 
@@ -102,4 +93,20 @@ func ForgetAll() {
 	blocks.Lock()
 	defer blocks.Unlock()
 	blocks.free, blocks.idle = nil, 0
+}
+
+// Close says that there won't be another log in l's place: as much memory as it
+// has is not kept once it is free. l may still be read.
+func (l *Log) Close() {
+	n := 0
+	for _, c := range l.view.Load().chunks {
+		if len(c.buf) == maxChunk {
+			n++
+		}
+	}
+	if n > 0 {
+		blocks.Lock()
+		defer blocks.Unlock()
+		blocks.excess += n
+	}
 }

@@ -9,7 +9,7 @@ import (
 
 // blocksOf is where the blocks of a new log are, which has a batch with one
 // record of each timestamp, and the last one's first bytes.
-func blocksOf(t *testing.T) (at map[uintptr]bool, held []byte) {
+func blocksOf(t *testing.T, closed bool) (at map[uintptr]bool, held []byte) {
 	const size = 16 << 10
 	l := New(0)
 	for i := range 64 << 20 / size {
@@ -27,6 +27,9 @@ func blocksOf(t *testing.T) (at map[uintptr]bool, held []byte) {
 			t.Fatalf("the batch at %d is not what was appended", b.BaseOffset())
 		}
 	}
+	if closed {
+		l.Close()
+	}
 	return at, held
 }
 
@@ -41,10 +44,12 @@ func collect() {
 }
 
 func TestMemoryIsUsedAgainOnceNobodyReadsIt(t *testing.T) {
-	before, held := blocksOf(t)
+	collect() // what other tests have left
+	ForgetAll()
+	before, held := blocksOf(t, false)
 	content := bytes.Clone(held)
 	collect()
-	after, _ := blocksOf(t)
+	after, _ := blocksOf(t, false)
 	again := 0
 	for at := range after {
 		if before[at] {
@@ -59,7 +64,13 @@ func TestMemoryIsUsedAgainOnceNobodyReadsIt(t *testing.T) {
 	}
 
 	collect()
-	free := len(blocks.free)
+	before, free := after, len(blocks.free)
+	blocksOf(t, true)
+	collect()
+	if left := len(blocks.free); left != free-len(before) {
+		t.Errorf("of %d free blocks, a log that was closed left %d of its %d", free, left, len(before))
+	}
+	free = len(blocks.free)
 	if got := ForgetIdle(); got != 0 {
 		t.Errorf("%d bytes were forgotten that became free just now", got)
 	}
