@@ -90,5 +90,11 @@ func (s *site) counts() map[string]int {
 			lost++
 		}
 	}
-	return map[string]int{"doctor": lost, "faults": len(s.broker.Faults())}
+	faults := 0
+	for _, in := range s.broker.Faults() {
+		if most := in.Fault().Count; most == 0 || in.Hits() < most {
+			faults++
+		}
+	}
+	return map[string]int{"doctor": lost, "faults": faults}
 }

@@ -62,7 +62,8 @@ type walk struct {
 	kafka *kgo.Client
 	admin *kadm.Client
 
-	exchange string // path of a request on /wire
+	lost     *kgo.Client // was told an address that it cannot reach
+	exchange string      // path of a request on /wire
 
 	mu    sync.Mutex
 	wrong []string // what the browser complained about
@@ -111,6 +112,11 @@ func run(ctx context.Context, o options) error {
 	if err := chromedp.Run(ctx, log.Enable(), network.Enable()); err != nil {
 		return err
 	}
+	defer func() {
+		if w.lost != nil {
+			w.lost.Close()
+		}
+	}()
 	steps := []func() error{w.topics, w.messages, w.groups, w.brokers, w.inside, w.keyboard, w.dialogs, w.pages}
 	if w.b == nil {
 		steps = []func() error{w.topics, w.messages, w.groups, w.brokers, w.keyboard, w.dialogs, w.pages}

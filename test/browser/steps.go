@@ -5,10 +5,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/chromedp/cdproto/input"
@@ -20,6 +23,23 @@ import (
 // client is one more client of the cluster.
 func (w *walk) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	return kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(w.bootstrap)}, opts...)...)
+}
+
+// stranded is a client that reaches the address it was given and no other, so
+// that the doctor has somebody to see.
+func (w *walk) stranded() (*kgo.Client, error) {
+	var came atomic.Bool
+	dial := func(ctx context.Context, network, host string) (net.Conn, error) {
+		if came.Swap(true) {
+			return nil, errors.New("no way leads there")
+		}
+		return new(net.Dialer).DialContext(ctx, network, host)
+	}
+	c, err := w.client(kgo.ClientID("notebook"), kgo.SoftwareNameAndVersion("kafka-python", "2.2.15"), kgo.Dialer(dial))
+	if err == nil {
+		c.Produce(w.ctx, &kgo.Record{Topic: "orders"}, nil)
+	}
+	return c, err
 }
 
 // written is how many records a topic has.
@@ -221,6 +241,10 @@ func (w *walk) brokers() error {
 
 // inside looks at the pages that no other Kafka UI has.
 func (w *walk) inside() error {
+	var err error
+	if w.lost, err = w.stranded(); err != nil {
+		return err
+	}
 	if err := w.do("opening the wire", w.open("/wire"), chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil)); err != nil {
 		return err
 	}
