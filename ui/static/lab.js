@@ -106,8 +106,8 @@ function frame(f) {
     for (const p of g.places) {
       const lane = lanes.get(p.topic + "/" + p.partition);
       if (!lane) continue;
-      const moving = moves(g.state), colour = groupColour(numberOf(g.id));
-      lane.places.push({ ...p, group: g.id, moving, colour, name: g.id + (p.owner ? " " + letterOf(p.owner) : "") });
+      const moving = moves(g.state), number = numberOf(g.id);
+      lane.places.push({ ...p, group: g.id, moving, number, name: g.id + (p.owner ? " " + letterOf(p.owner) : "") });
     }
   }
   for (const lane of lanes.values()) showOwners(lane, f.groups);
@@ -122,7 +122,7 @@ function frame(f) {
 function showOwners(lane, groups) {
   lane.owners.replaceChildren(...lane.places.map((p) => {
     const el = element("span", "owner" + (p.moving ? " moving" : p.owner ? "" : " free"));
-    el.style.setProperty("--of", p.colour);
+    el.style.setProperty("--of", groupColour(p.number));
     const was = (lane.had ||= new Map()).get(p.group);
     if (was !== undefined && was !== p.owner && p.owner) el.classList.add("fresh");
     lane.had.set(p.group, p.owner);

@@ -15,7 +15,8 @@ export function hueOf(key) {
   return hues[known.get(key) % hues.length];
 }
 
-export function groupColour(number) { return `hsl(${hues[(number * 3 + 1) % hues.length]} 70% ${css("--mark-l")})`; }
+// A group's colour follows the theme: light is how light it is there.
+export function groupColour(number, light = "var(--mark-l)") { return `hsl(${hues[(number * 3 + 1) % hues.length]} 70% ${light})`; }
 
 // What is drawn grows with the page's letters.
 function zoom() { return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16; }
@@ -44,7 +45,7 @@ function step(now) {
   const passed = last ? Math.min(100, now - last) : 16;
   last = now;
   const part = Math.min(1, passed / 140);
-  const paper = { ink: css("--ink"), quiet: css("--quiet"), line: css("--line"), ground: css("--surface"), warn: css("--warn"), fill: css("--cell-l"), edge: css("--cell-edge"), text: css("--cell-ink"), font: getComputedStyle(document.body).fontFamily };
+  const paper = { ink: css("--ink"), quiet: css("--quiet"), line: css("--line"), ground: css("--surface"), warn: css("--warn"), mark: css("--mark-l"), fill: css("--cell-l"), edge: css("--cell-edge"), text: css("--cell-ink"), font: getComputedStyle(document.body).fontFamily };
   let moving = false;
   for (const lane of all.values()) {
     lane.at = near(lane.at, lane.state.end, part, 3 * kept);
@@ -144,7 +145,7 @@ function paint(lane, paper, now) {
 function cursor(g, lane, p, y, x, right, paper) {
   g.font = "600 11px " + paper.font;
   g.textBaseline = "middle";
-  g.fillStyle = p.moving ? paper.warn : p.colour;
+  g.fillStyle = p.moving ? paper.warn : groupColour(p.number, paper.mark);
   if (p.committed < 0) {
     g.textAlign = "right";
     g.globalAlpha = 0.7;
