@@ -60,10 +60,10 @@ func (b *Broker) changeTokens(do func(all *auth.Tokens, now int64) *kerr.Error) 
 }
 
 // mayHaveTokens says whether the client may ask for tokens at all: it has proved
-// who it is, by something better than a token.
+// who it is, by something better than a token. Who is inside need not.
 func (r *request) mayHaveTokens() bool {
 	p := r.peer.port.protocol
-	return !r.byToken && (p.sasl() || p.tls() && r.principal != auth.Anonymous)
+	return r.super || !r.byToken && (p.sasl() || p.tls() && r.principal != auth.Anonymous)
 }
 
 // handleCreateDelegationToken serves CreateDelegationToken v0-v3 (v3: for others,
@@ -114,6 +114,15 @@ func (r *random) salt() []byte {
 	return salt[:]
 }
 
+// actsFor is in whose name a client changes a token: its own, or of one inside,
+// the owner's.
+func (r *request) actsFor(all *auth.Tokens, hmac []byte) auth.Principal {
+	if owner, ok := all.Owner(hmac); ok && r.super {
+		return owner
+	}
+	return r.principal
+}
+
 // handleRenewDelegationToken serves RenewDelegationToken v0-v2.
 func (b *Broker) handleRenewDelegationToken(r *request, req *kmsg.RenewDelegationTokenRequest) (kmsg.Response, error) {
 	resp := req.ResponseKind().(*kmsg.RenewDelegationTokenResponse)
@@ -122,7 +131,7 @@ func (b *Broker) handleRenewDelegationToken(r *request, req *kmsg.RenewDelegatio
 		return resp, nil
 	}
 	resp.ErrorCode = b.changeTokens(func(all *auth.Tokens, now int64) (err *kerr.Error) {
-		resp.ExpiryTimestamp, err = all.Renew(req.HMAC, r.principal, req.RenewTimeMillis, now)
+		resp.ExpiryTimestamp, err = all.Renew(req.HMAC, r.actsFor(all, req.HMAC), req.RenewTimeMillis, now)
 		return err
 	})
 	return resp, nil
@@ -136,7 +145,7 @@ func (b *Broker) handleExpireDelegationToken(r *request, req *kmsg.ExpireDelegat
 		return resp, nil
 	}
 	resp.ErrorCode = b.changeTokens(func(all *auth.Tokens, now int64) (err *kerr.Error) {
-		resp.ExpiryTimestamp, err = all.Expire(req.HMAC, r.principal, req.ExpiryPeriodMillis, now)
+		resp.ExpiryTimestamp, err = all.Expire(req.HMAC, r.actsFor(all, req.HMAC), req.ExpiryPeriodMillis, now)
 		return err
 	})
 	return resp, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,9 +40,12 @@ type Denial struct {
 	Resource  auth.Resource
 	Decision  auth.Decision
 
-	// Of a login: how, and why it was refused with what to do about it; else empty.
+	// Of a login: how, the mechanism's own words of why it was refused, the cause,
+	// and mechanisms that would do; else empty.
 	Mechanism string
 	Reason    string
+	Cause     LoginCause
+	Use       string
 }
 
 // Login says whether it is a login that was refused.
@@ -50,7 +54,15 @@ func (d *Denial) Login() bool { return d.Reason != "" }
 // String is the denial in one line, with what would change it.
 func (d Denial) String() string {
 	if d.Login() {
-		return fmt.Sprintf("%q from %s may not log in by %s: %s", d.Principal.Name, d.Host, d.Mechanism, d.Reason)
+		line := fmt.Sprintf("%q from %s may not log in by %s: %s", d.Principal.Name, d.Host, d.Mechanism, strings.TrimSuffix(d.Reason, "."))
+		switch remedy := loginRemedies[d.Cause]; {
+		case remedy == "":
+			return line
+		case d.Use != "":
+			return line + ": " + fmt.Sprintf(remedy, d.Use)
+		default:
+			return line + ": " + remedy
+		}
 	}
 	line := fmt.Sprintf("%s from %s may not %s %s %s (%s): ", d.Principal, d.Host, d.Operation, d.Resource.Type, d.Resource.Name, d.API)
 	if d.Decision.Rule == auth.ByDeny {
@@ -165,40 +177,73 @@ func (r *request) noteDenials(resp kmsg.Response) {
 	}
 }
 
+// LoginCause is why a login was refused, in a word.
+type LoginCause string
+
+// All causes; any other is the mechanism's own.
+const (
+	NoMechanism    LoginCause = "no_mechanism"    // the broker does not offer it
+	NoUsers        LoginCause = "no_users"        // there are none at all
+	NoSuchUser     LoginCause = "no_such_user"    // there are others
+	OtherMechanism LoginCause = "other_mechanism" // the user has no password for this one, and has for another
+	WrongPassword  LoginCause = "wrong_password"  // the user is there
+	OldClient      LoginCause = "old_client"      // its SCRAM has a fault, see auth.ErrNonce
+	OtherCause     LoginCause = "other"           // Reason says it
+)
+
+// LoginCauses are all causes.
+var LoginCauses = []LoginCause{NoMechanism, NoUsers, NoSuchUser, OtherMechanism, WrongPassword, OldClient, OtherCause}
+
+// loginRemedies are what to do about each cause; %s: what mechanisms there are.
+var loginRemedies = map[LoginCause]string{
+	NoMechanism:    "use %s, or set sasl.enabled.mechanisms of the broker",
+	NoUsers:        "the broker has no users: start it with --user name:password",
+	NoSuchUser:     "there is no such user: start the broker with --user name:password, or add the user in the web UI",
+	OtherMechanism: "this user has a password for %[1]s only: set sasl.mechanism=%[1]s in the client, or name the user by --user",
+	WrongPassword:  "the user exists, so the password is another",
+	OldClient:      "librdkafka does this before 2.6.1, and Apache Kafka 4 refuses it, too: use a newer one, or sasl.mechanism=PLAIN",
+}
+
 // refuseLogin remembers a login that failed and why, and returns both for the
 // log.
 func (c *conn) refuseLogin(api, mechanism, user string, why error) error {
-	reason := why.Error()
-	if remedy := c.broker.loginRemedy(mechanism, user); remedy != "" && !errors.Is(why, errMechanism) {
-		reason += ": " + remedy
+	d := Denial{
+		Last: c.broker.clock.Now(), Host: c.peer.remote.Addr().String(), ClientID: c.clientID, Principal: auth.User(user),
+		API: api, Mechanism: mechanism, Reason: why.Error(),
 	}
-	c.broker.denials.add(Denial{
-		Last: c.broker.clock.Now(), Host: c.peer.remote.Addr().String(), ClientID: c.clientID, Principal: auth.User(user), API: api, Mechanism: mechanism, Reason: reason,
-	})
-	return fmt.Errorf("%w: %s login of %q refused: %s", errHangUp, mechanism, user, reason)
+	switch d.Cause, d.Use = c.broker.loginCause(mechanism, user); {
+	case errors.Is(why, errMechanism):
+		d.Cause, d.Use = NoMechanism, strings.Join(c.node.saslMechanisms(), ", ")
+	case errors.Is(why, auth.ErrNonce):
+		d.Cause = OldClient
+	case d.Cause == WrongPassword && !auth.WrongPassword(why):
+		d.Cause = OtherCause
+	}
+	c.broker.denials.add(d)
+	return fmt.Errorf("%w: %s", errHangUp, d)
 }
 
-// loginRemedy is what to do about a user who cannot log in.
-func (b *Broker) loginRemedy(mechanism, user string) string {
+// loginCause finds out why a user cannot log in by a mechanism, and by which one
+// instead.
+func (b *Broker) loginCause(mechanism, user string) (why LoginCause, use string) {
 	b.scram.mu.Lock()
+	defer b.scram.mu.Unlock()
 	mechanisms := b.scram.mechanismsOf(user)
-	none := len(b.scram.all) == 0
 	_, has := b.scram.all[scramKey{user, scramMechanismOf(mechanism)}]
-	b.scram.mu.Unlock()
-	_, plain := b.passwords[user]
+	if mechanism == auth.Plain {
+		_, has = b.passwords[user]
+	}
 	switch {
 	case user == "" || mechanism == auth.OAuthBearer:
-		return ""
-	case none:
-		return "the broker has no users: start it with --user name:password"
-	case mechanism == auth.Plain && !plain && len(mechanisms) > 0:
-		return "this user has a password for SCRAM only: set sasl.mechanism=" + scramMechanism(mechanisms[0].Mechanism).String() + " in the client, or name the user by --user for PLAIN"
-	case mechanism != auth.Plain && !has && len(mechanisms) > 0:
-		return "this user has no password for this mechanism: set sasl.mechanism=" + scramMechanism(mechanisms[0].Mechanism).String() + " in the client"
-	case !plain && !has:
-		return "there is no such user: start the broker with --user name:password, or add the user in the web UI"
+		return OtherCause, ""
+	case has:
+		return WrongPassword, ""
+	case len(mechanisms) > 0:
+		return OtherMechanism, scramMechanism(mechanisms[0].Mechanism).String()
+	case len(b.scram.all) == 0:
+		return NoUsers, ""
 	}
-	return "the user exists, so the password is another"
+	return NoSuchUser, ""
 }
 
 // Rules is who may do what now; nil where there is no authorizer and everybody

@@ -109,9 +109,10 @@ func TestALoginThatIsRefusedSaysWhatToDo(t *testing.T) {
 	}{
 		{"PLAIN", "\x00alice\x00wrong", `"alice" from 127.0.0.1 may not log in by PLAIN: Authentication failed: Invalid username or password: the user exists, so the password is another`},
 		{"PLAIN", "\x00carol\x00x", "there is no such user: start the broker with --user name:password"},
-		{"PLAIN", "\x00bob\x00x", "a password for SCRAM only: set sasl.mechanism=SCRAM-SHA-512 in the client"},
-		{"SCRAM-SHA-256", "n,,n=bob,r=abc", "no password for this mechanism: set sasl.mechanism=SCRAM-SHA-512"},
+		{"PLAIN", "\x00bob\x00x", "this user has a password for SCRAM-SHA-512 only: set sasl.mechanism=SCRAM-SHA-512 in the client"},
+		{"SCRAM-SHA-256", "n,,n=bob,r=abc", "a password for SCRAM-SHA-512 only: set sasl.mechanism=SCRAM-SHA-512"},
 		{"SCRAM-SHA-256", "n,,n=nobody,r=abc", "there is no such user"},
+		{"SCRAM-SHA-256", "p=tls-unique,,n=alice,r=abc", "only the GS2 flag n is supported"},
 		{"GSSAPI", "", `"" from 127.0.0.1 may not log in by GSSAPI: the mechanism is not enabled: use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512`},
 	} {
 		log.take()
@@ -124,17 +125,27 @@ func TestALoginThatIsRefusedSaysWhatToDo(t *testing.T) {
 		if got := all[len(all)-1].String(); !all[len(all)-1].Login() || !strings.Contains(got, c.want) {
 			t.Errorf("%s %q is told %s, want %s", c.mechanism, c.first, got, c.want)
 		}
-		if said := log.take(); strings.Count(said, "closing the connection") != 1 || !strings.Contains(said, strings.ReplaceAll(all[len(all)-1].Reason, `"`, `\"`)) {
+		if said := log.take(); strings.Count(said, "closing the connection") != 1 || !strings.Contains(said, strings.ReplaceAll(all[len(all)-1].String(), `"`, `\"`)) {
 			t.Errorf("%s %q is logged as %s", c.mechanism, c.first, said)
 		}
+	}
+	// As librdkafka did for years: its own nonce once more.
+	conn := dial(t, b)
+	ask[*kmsg.SASLHandshakeResponse](conn, handshake("SCRAM-SHA-256", 1))
+	first := string(ask[*kmsg.SASLAuthenticateResponse](conn, token("n,,n=alice,r=abc", 2)).SASLAuthBytes)
+	nonce, _, _ := strings.Cut(first, ",")
+	ask[*kmsg.SASLAuthenticateResponse](conn, token("c=biws,"+strings.Replace(nonce, "r=", "r=abc", 1)+",p=AAAA", 2))
+	conn.ended()
+	if all := b.Denials(); all[len(all)-1].Cause != OldClient {
+		t.Errorf("an old librdkafka is told %v", all[len(all)-1])
 	}
 	none := Start(t, WithSecurityProtocol("SASL_PLAINTEXT"), WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	if said := log.take(); !strings.Contains(said, "speaks SASL_PLAINTEXT, and there are no users: start with --user") {
 		t.Errorf("at the start it is logged %q", said)
 	}
-	conn := dial(t, none)
+	conn = dial(t, none)
 	login(conn, "alice", "x")
-	if all := none.Denials(); len(all) != 1 || !strings.Contains(all[0].Reason, "the broker has no users") {
+	if all := none.Denials(); len(all) != 1 || !strings.Contains(all[0].String(), "the broker has no users") {
 		t.Errorf("without users it tells %v", all)
 	}
 }

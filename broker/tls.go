@@ -197,9 +197,9 @@ func (b *Broker) ClientTLSConfig(name string) (*tls.Config, error) {
 
 // CA is the certificate of the broker's own authority, in PEM: what clients
 // outside this process trust (ssl.truststore.location, ssl_cafile). It is new for
-// each broker, and nil without TLS.
+// each broker, and nil without TLS and where the broker has certificates of others.
 func (b *Broker) CA() []byte {
-	if b.tls == nil {
+	if b.tls == nil || b.tls.GetCertificate == nil {
 		return nil
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.authority.certificate.Raw})

@@ -101,7 +101,7 @@ func (s *site) exported(r *http.Request, format string) (messagesView, []byte, e
 		return v, nil, err
 	}
 	if format == "python" {
-		return v, []byte(python(v, s.bootstrapFor(r))), nil
+		return v, []byte(python(v, s.ways(r)[0])), nil
 	}
 	v.Limit = exportMost
 	records, err := s.find(r, &v, f)
@@ -147,9 +147,9 @@ func cell(b []byte) string {
 }
 
 // python is a program that reads what the page shows.
-func python(v messagesView, bootstrap string) string {
+func python(v messagesView, w way) string {
 	var p strings.Builder
-	fmt.Fprintf(&p, "# pip install kafka-python\nfrom kafka import KafkaConsumer, TopicPartition\n\nconsumer = KafkaConsumer(bootstrap_servers=%q)\n", bootstrap)
+	fmt.Fprintf(&p, "# pip install kafka-python\n%sfrom kafka import KafkaConsumer, TopicPartition\n\nconsumer = KafkaConsumer(%s)\n", w.fetch(), w.python())
 	var parts []string
 	for _, n := range v.chosen {
 		parts = append(parts, fmt.Sprintf("TopicPartition(%q, %d)", v.Topic, n))
@@ -186,15 +186,15 @@ func python(v messagesView, bootstrap string) string {
 }
 
 // pythonOne is a program that reads one record.
-func pythonOne(topic string, r *kgo.Record, bootstrap string) string {
+func pythonOne(topic string, r *kgo.Record, w way) string {
 	return fmt.Sprintf(`# pip install kafka-python
-from kafka import KafkaConsumer, TopicPartition
+%sfrom kafka import KafkaConsumer, TopicPartition
 
-consumer = KafkaConsumer(bootstrap_servers=%q)
+consumer = KafkaConsumer(%s)
 partition = TopicPartition(%q, %d)
 consumer.assign([partition])
 consumer.seek(partition, %d)
 record = next(consumer)
 print(record.offset, record.timestamp, record.key, record.value, record.headers)
-`, bootstrap, topic, r.Partition, r.Offset)
+`, w.fetch(), w.python(), topic, r.Partition, r.Offset)
 }

@@ -67,14 +67,18 @@ func fixtures() map[string]struct {
 		Outcome: "billing UNKNOWN_MEMBER_ID", Bad: true, In: 30, Out: 10}
 	silent := &exchange{ID: 8, At: at, Connection: 10, Client: "app", API: "Produce", Version: 9, Took: 0.5, Outcome: "no answer", In: 3e6}
 	frame := labFrame{Brokers: []labBroker{{1, true}}, Lanes: []labLane{{"orders", 0, 1, []int32{1}, []int32{1}, 0, 2, []labDot{{0, "user-42"}, {1, ""}}}}, Hidden: 2, Groups: []labGroup{}, Events: []step{}}
+	deny := aclRow{"User:ann", "*", "DENY", "READ", "TOPIC", "orders", "LITERAL", "deny ann read topic:orders"}
+	prefixed := aclRow{"User:ann", "10.0.0.3", "ALLOW", "READ", "TOPIC", "team-", "PREFIXED", "ann read topic:team-* from 10.0.0.3"}
+	secure := way{Protocol: "SASL_SSL", Bootstrap: "localhost:9092,localhost:9093", Mechanism: "SCRAM-SHA-256", User: "USER", CA: "http://localhost:7080/ca.pem", trustsCA: true, Link: "/?via=SASL_SSL#connect"}
 	none := messages
 	none.Messages, none.LookedAt, none.Next = nil, 0, ""
 	return map[string]fixture{
 		"overview": {"overview", "/", overviewView{ClusterID: "Gh3IbuzmMXDWTw7cc6WrRA", Started: at, Brokers: 1, Controller: 1, Topics: 2, Internal: 1, Partitions: 53, Groups: 1, Active: 1,
-			Bootstrap: "localhost:9092", Happenings: happened, Listens: []string{"127.0.0.1:9092", "[::1]:9092"}, Snippets: snippets("localhost:9092")}},
-		"topics":       {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Sort: "name", Columns: heads("", topicColumns), Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
-		"topics-empty": {"topics", "/topics", topicsView{}},
-		"create":       {"create", "/create-topic", createView{[]string{"delete", "compact"}}},
+			Bootstrap: "localhost:9092", Happenings: happened, Listens: []string{"127.0.0.1:9092", "[::1]:9092"}, Ways: []way{{Protocol: "PLAINTEXT", Bootstrap: "localhost:9092"}}, Snippets: (&way{Protocol: "PLAINTEXT", Bootstrap: "localhost:9092"}).snippets()}},
+		"overview-secure": {"overview", "/", overviewView{Ways: []way{secure, {Protocol: "PLAINTEXT", Bootstrap: "localhost:9093", Link: "/?via=PLAINTEXT#connect"}}, Bootstrap: secure.Bootstrap, Snippets: secure.snippets()}},
+		"topics":          {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Sort: "name", Columns: heads("", topicColumns), Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
+		"topics-empty":    {"topics", "/topics", topicsView{}},
+		"create":          {"create", "/create-topic", createView{[]string{"delete", "compact"}}},
 		"topic": {"topic", "/topics/orders", topicView{PartitionColumns: heads("partitions", partitionColumns), ProducerColumns: heads("producers", producerColumns), ConsumerColumns: heads("groups", consumerColumns), topicRow: orders, Happenings: happened[2:3], ID: "abc", Cleanup: "delete", Retention: "604800000", Partition: []partitionRow{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, End: 5, Records: 5, Bytes: 70}, {Partition: 1, Leader: -1, Bytes: -1}}, Consumers: []topicGroup{{"billing", "Stable", 14}},
 			Producers: []producerRow{{0, 1000, 2, 41, at, -1, "shop", "172.18.0.4", ""}, {0, 1001, 0, 3, at, 17, "shop", "172.18.0.4", "tx"}}}},
 		"stats": {"stats", "/topics/orders/stats", statsView{Topic: "orders", LookedAt: 3, Records: 12345, NullKeys: 1, Distinct: 1, Keys: spread{Least: 4, Most: 7, Average: 5.5}, Values: spread{Most: 100, Average: 50}, Oldest: at, Newest: at.Add(2 * time.Second),
@@ -122,11 +126,29 @@ func fixtures() map[string]struct {
 		"clock-virtual": {"clock", "/clock", clockView{Virtual: true, Now: at, Next: &at, Steps: clockSteps}},
 		"lab":           {"lab", "/lab", labView{"orders", []string{"orders"}, false, frame}},
 		"lab-empty":     {"lab", "/lab", labView{}},
-		"security": {"security", "/security", securityView{Users: []scramRow{{"ann", "SCRAM-SHA-256", 4096}}, Quotas: []quotaRow{{User: "ann", Client: byDefault, Key: "producer_byte_rate", Value: 1024}},
-			ACLs: []aclRow{{"User:ann", "*", "DENY", "READ", "TOPIC", "orders", "LITERAL"}}, Mechanisms: scramMechanisms, Resources: aclResources, Operations: aclOperations, Patterns: aclPatterns, Permissions: aclPermissions, QuotaKeys: quotaKeys}},
-		"security-empty": {"security", "/security", securityView{ACLsOff: "SECURITY_DISABLED"}},
-		"absent":         {"absent", "/lab", struct{}{}},
-		"problem":        {"problem", "/nope", nil},
+		"users":         {"users", "/security", usersView{Users: []scramRow{{"ann", "SCRAM-SHA-256", 4096}}, Mechanisms: scramMechanisms}},
+		"users-empty":   {"users", "/security", usersView{Mechanisms: scramMechanisms}},
+		"deleteuser":    {"deleteuser", "/security/users/delete", userDelete{"ann", "SCRAM-SHA-256"}},
+		"acls":          {"acls", "/security/acls", aclsView{ACLs: []aclRow{deny, prefixed}, Total: 202, Next: "?from=100", Principals: []string{"User:ann"}, Resources: aclResources}},
+		"acls-empty":    {"acls", "/security/acls", aclsView{Off: "SECURITY_DISABLED"}},
+		"deleteacls":    {"deleteacls", "/security/acls/delete", aclsDelete{[]aclRow{deny}, map[string]string{"principal": "User:ann"}}},
+		"newacl":        {"newacl", "/security/acls/new", newACLView{ACLs: []aclRow{prefixed}, Command: "kafka-acls.sh", Kinds: aclKinds, Resources: aclResources, Operations: aclOperations, Patterns: aclPatterns, Permissions: aclPermissions, Principals: []string{"User:ann"}, Topics: []string{"orders"}, Groups: []string{"billing"}}},
+		"newacl-empty":  {"newacl", "/security/acls/new", newACLView{Kinds: aclKinds}},
+		"who": {"who", "/security/who?operation=READ&resource=TOPIC&name=orders", whoView{Asked: "operation", Whole: true, Super: []string{"User:admin"}, Operations: aclOperations, Resources: aclResources,
+			Verdicts: []verdictRow{{Principal: "User:ann", Host: "*", Rule: "deny", ACL: &deny}, {Principal: "User:admin", Host: "*", Allowed: true, Rule: "super_user"}, {Principal: "User:*", Everybody: true, Host: "*", Rule: "none", Remedy: prefixed.Query()}}}},
+		"who-principal": {"who", "/security/who?principal=User:ann", whoView{Asked: "principal", Permitted: []permittedRow{{"TOPIC", "team-", "PREFIXED", "*", []operationRow{{"READ", true, prefixed}, {"WRITE", false, deny}}}}}},
+		"who-empty":     {"who", "/security/who", whoView{Operations: aclOperations, Resources: aclResources}},
+		"denied": {"denied", "/security/denied", deniedView{[]denialRow{
+			{Number: 3, Last: at, Times: 2, Principal: "User:ann", Host: "10.0.0.3", Client: "shop", API: "Produce", Operation: "WRITE", Resource: "TOPIC", Name: "orders", Rule: "none", Seen: []aclRow{prefixed}, Remedy: "ann write topic:orders", Plan: prefixed.Query() + "&plan=1"},
+			{Number: 2, Last: at, Times: 1, Principal: "User:ann", Host: "10.0.0.3", API: "Fetch", Operation: "READ", Resource: "TOPIC", Name: "orders", Rule: "deny", ACL: &deny},
+			{Number: 1, Last: at, Times: 1, Principal: "bob", Host: "10.0.0.4", API: "SaslAuthenticate", Login: "other_mechanism", Mechanism: "PLAIN", Use: "SCRAM-SHA-256", Reason: "Authentication failed: Invalid username or password"}}}},
+		"denied-empty": {"denied", "/security/denied", deniedView{}},
+		"quotas":       {"quotas", "/security/quotas", quotasView{Quotas: []quotaRow{{User: "ann", Client: byDefault, Key: "producer_byte_rate", Value: 1024}}, Keys: quotaKeys}},
+		"quotas-empty": {"quotas", "/security/quotas", quotasView{Keys: quotaKeys}},
+		"tokens":       {"tokens", "/security/tokens", tokensView{Tokens: []tokenRow{{ID: "Xz8", HMAC: "c2VjcmV0", Owner: "User:ann", Requester: "User:admin", Renewers: []string{"User:bob"}, Issued: at, Expires: at.Add(time.Hour), Until: at.Add(2 * time.Hour)}}}},
+		"tokens-empty": {"tokens", "/security/tokens", tokensView{Off: "DELEGATION_TOKEN_AUTH_DISABLED"}},
+		"absent":       {"absent", "/lab", struct{}{}},
+		"problem":      {"problem", "/nope", nil},
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"minibroker/broker"
+	"minibroker/broker/auth"
 	"minibroker/broker/fault"
 )
 
@@ -68,7 +70,7 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	for _, list := range []struct {
 		prefix string
 		names  []string
-	}{{"explain.", findings}, {"wire.family.", families}, {"mode.", modes}, {"next.", nextPages}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", fault.Kinds}, {"preset.", presetNames}, {"filter.", filterAdvice}, {"event.", eventKinds}, {"event.broker.", []string{"up", "down"}}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"control.", []string{"commit", "abort"}}} {
+	}{{"explain.", findings}, {"wire.family.", families}, {"mode.", modes}, {"next.", nextPages}, {"decode.", decodings}, {"export.", exportFormats}, {"fault.", fault.Kinds}, {"preset.", presetNames}, {"filter.", filterAdvice}, {"event.", eventKinds}, {"event.broker.", []string{"up", "down"}}, {"doctor.state.", doctorStates}, {"doctor.why.", doctorReasons}, {"doctor.advice.", doctorReasons}, {"doctor.says.", doctorStates[3:]}, {"reset.", resetModes}, {"theme.", (&frame{}).Themes()}, {"security.tab.", securityTabs}, {"acl.kind.", aclKinds}, {"acl.kind.", with(aclKinds, ".help")}, {"pattern.", aclPatterns}, {"rule.", with(auth.RuleNames, "")}, {"login.", with(broker.LoginCauses, "")}, {"control.", []string{"commit", "abort"}}} {
 		for _, name := range list.names {
 			used[list.prefix+name] = true
 		}
@@ -105,6 +107,14 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 			t.Errorf("nothing shows %q", key)
 		}
 	}
+}
+
+// with is each name with something behind it.
+func with[T ~string](all []T, behind string) (texts []string) {
+	for _, one := range all {
+		texts = append(texts, string(one)+behind)
+	}
+	return texts
 }
 
 func TestTheLanguageIsTheReaders(t *testing.T) {

@@ -522,7 +522,7 @@ func (s *site) record(r *http.Request) (any, error) {
 	if view.Batch, err = s.cluster.batch(r.Context(), t, all); err != nil {
 		return nil, err
 	}
-	view.Python = pythonOne(*t.Topic, record, s.bootstrapFor(r))
+	view.Python = pythonOne(*t.Topic, record, s.ways(r)[0])
 	return view, nil
 }
 

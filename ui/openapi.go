@@ -21,21 +21,26 @@ var views = map[string]any{
 	"/{$}": overviewView{}, "/topics": topicsView{}, "/create-topic": createView{}, "/topics/{topic}": topicView{}, "/topics/{topic}/config": topicConfigView{}, "/topics/{topic}/stats": statsView{},
 	"/topics/{topic}/delete": deleteView{}, "/topics/{topic}/manage": manageView{}, "/topics/{topic}/messages": messagesView{},
 	"/topics/{topic}/p/{partition}/o/{offset}": recordView{}, "/topics/{topic}/send": sendView{}, "/groups": groupsView{}, "/groups/{group}": groupView{},
-	"/groups/{group}/reset": resetView{}, "/groups/{group}/delete": groupView{}, "/brokers": brokersView{}, "/brokers/{id}": brokerView{}, "/security": securityView{},
+	"/groups/{group}/reset": resetView{}, "/groups/{group}/delete": groupView{}, "/brokers": brokersView{}, "/brokers/{id}": brokerView{}, "/security": usersView{}, "/security/users/delete": userDelete{}, "/security/acls": aclsView{}, "/security/acls/new": newACLView{}, "/security/acls/delete": aclsDelete{},
+	"/security/who": whoView{}, "/security/denied": deniedView{}, "/security/quotas": quotasView{}, "/security/tokens": tokensView{},
 	"/wire": wireView{}, "/wire/{id}": exchangeView{}, "/events": eventsView{}, "/transactions": transactionsView{}, "/transactions/{id}": transactionView{}, "/doctor": doctorView{}, "/faults": faultsView{}, "/clock": clockView{}, "/lab": labView{},
 }
 
 // fields are the fields of the forms, and of the queries of pages that have some.
 var fields = map[string]string{
-	"GET /topics": "q internal from sort", "GET /topics/{topic}/config": "q", "GET /topics/{topic}/messages": "mode partition offset time zone limit decode q filter unjudged cursor",
+	"GET /{$}": "via", "GET /topics": "q internal from sort", "GET /topics/{topic}/config": "q", "GET /topics/{topic}/messages": "mode partition offset time zone limit decode q filter unjudged cursor",
 	"GET /topics/{topic}/p/{partition}/o/{offset}": "decode", "GET /topics/{topic}/send": "again", "GET /groups": "q from sort", "GET /groups/{group}": "members.sort offsets.sort shares.sort", "GET /topics/{topic}": "partitions.sort producers.sort groups.sort", "GET /brokers": "sort", "GET /doctor": "sort", "GET /events": "kind q from", "GET /transactions": "q from sort", "GET /groups/{group}/reset": "topic mode offset time zone partition",
 	"GET /brokers/{id}": "q", "GET /wire": "client api connection errors", "GET /lab": "topic", "GET /wire/feed": "client api connection errors after", "GET /lab/feed": "topic",
 	"GET /topics/{topic}/tail": "partition decode q filter unjudged",
 	"POST /create-topic":       "name partitions replicas cleanup.policy retention.ms configs", "POST /topics/{topic}/config": "config value reset", "POST /topics/{topic}/delete": "name",
 	"POST /topics/{topic}/partitions": "partitions", "POST /topics/{topic}/purge": "name partition", "POST /topics/{topic}/clone": "to messages", "POST /topics/{topic}/recreate": "name",
 	"POST /topics/{topic}/send": "key key_empty value value_null headers partition copies file", "POST /groups/{group}/reset": "topic target", "POST /groups/{group}/delete": "name",
-	"POST /groups/{group}/forget": "topic name", "POST /brokers/{id}": "config value reset", "POST /security/users": "user mechanism password iterations delete",
-	"POST /security/acls": "principal host permission operation resource name pattern delete", "POST /security/quotas": "user client ip key value delete",
+	"POST /groups/{group}/forget": "topic name", "POST /brokers/{id}": "config value reset", "POST /security/users": "user mechanism password iterations",
+	"POST /security/users/delete": "user mechanism name", "GET /security/users/delete": "user mechanism", "GET /security/acls": "q principal host permission operation resource name pattern from",
+	"GET /security/acls/delete": "principal host permission operation resource name pattern", "POST /security/acls/delete": "principal host permission operation resource name pattern acl",
+	"GET /security/acls/new": "plan kind principal host permission operation resource name pattern topic to group transaction", "POST /security/acls/new": "kind principal host permission operation resource name pattern topic to group transaction",
+	"GET /security/who": "operation resource name principal host", "POST /security/quotas": "user client ip key value delete",
+	"POST /security/tokens": "owner renewers lifetime", "POST /security/tokens/{id}/renew": "by", "POST /security/tokens/{id}/expire": "name",
 	"POST /faults": "preset kind api error wait rate topic partition group transaction client broker times every after", "POST /faults/{id}/end": "release", "POST /clock": "by", "POST /transactions/{id}/abort": "name",
 }
 

@@ -20,7 +20,8 @@ type overviewView struct {
 	Active     int       `json:"active_groups"`
 	Bootstrap  string    `json:"bootstrap_servers"`
 	Listens    []string  `json:"listens"`
-	Snippets   []snippet `json:"snippets"`
+	Ways       []way     `json:"ways"`     // to connect; the first is chosen by "via"
+	Snippets   []snippet `json:"snippets"` // by the first
 	// What only a broker in this process tells: records written a second over
 	// time, the newest of them, and what happened.
 	Rate       *graph      `json:"record_rate"`
@@ -41,16 +42,17 @@ func (s *site) overview(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	bootstrap := s.bootstrapFor(r)
+	ways := s.ways(r)
 	v := overviewView{
 		Started:    s.started,
 		ClusterID:  text(about.ClusterID),
 		Brokers:    len(about.Brokers),
 		Controller: about.ControllerID,
 		Groups:     len(groups),
-		Bootstrap:  bootstrap,
+		Bootstrap:  ways[0].Bootstrap,
+		Ways:       ways,
 		Listens:    []string{},
-		Snippets:   snippets(bootstrap),
+		Snippets:   ways[0].snippets(),
 	}
 	if s.broker != nil {
 		v.Listens = s.broker.Addrs()

@@ -32,7 +32,7 @@ type browser struct {
 func open(t *testing.T, opts ...broker.Option) *browser {
 	t.Helper()
 	b := broker.Start(t, append([]broker.Option{broker.WithMemoryNetwork()}, opts...)...)
-	c, err := connect(strings.Split(b.Bootstrap(), ","), kgo.Dialer(b.Dialer()))
+	c, err := connect(strings.Split(b.Bootstrap(), ","), kgo.Dialer(b.AdminDialer())) // as Serve does
 	if err != nil {
 		t.Fatal(err)
 	}

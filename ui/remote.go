@@ -27,7 +27,20 @@ type Remote struct {
 	Password  string
 }
 
-func (r Remote) options() ([]kgo.Opt, error) {
+// protocol is what the cluster speaks, as clients name it.
+func (r Remote) protocol() string {
+	name := "PLAINTEXT"
+	if r.TLS != nil {
+		name = "SSL"
+	}
+	if r.Mechanism != "" {
+		name = "SASL_" + name
+	}
+	return name
+}
+
+// Options are what a client needs to be let in.
+func (r Remote) Options() ([]kgo.Opt, error) {
 	var opts []kgo.Opt
 	if r.TLS != nil {
 		opts = append(opts, kgo.DialTLSConfig(r.TLS))
@@ -49,7 +62,7 @@ func (r Remote) options() ([]kgo.Opt, error) {
 // ServeRemote answers from now on with the pages of a cluster somewhere else,
 // until Close. It does not wait, and the cluster may come later.
 func (s *Server) ServeRemote(r Remote, log *slog.Logger) error {
-	opts, err := r.options()
+	opts, err := r.Options()
 	if err != nil {
 		return err
 	}
@@ -60,7 +73,9 @@ func (s *Server) ServeRemote(r Remote, log *slog.Logger) error {
 		return err
 	}
 	s.cluster.Store(c)
-	pages := newSite(c, nil, Options{}, s.begin()).pages()
-	s.serve(log, func() http.Handler { return handler(registry, s.ready.Load, pages, nil) })
+	of := newSite(c, nil, Options{}, s.begin())
+	of.remote = r
+	pages := of.pages()
+	s.serve(log, func() http.Handler { return handler(registry, s.ready.Load, pages, nil, nil) })
 	return nil
 }

@@ -92,7 +92,7 @@ func (s *Server) Serve(b *broker.Broker, o Options, log *slog.Logger) {
 		if o.Control != nil {
 			control = o.Control()
 		}
-		return handler(registry, s.ready.Load, pages, control)
+		return handler(registry, s.ready.Load, pages, control, b.CA())
 	})
 }
 

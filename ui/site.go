@@ -36,6 +36,7 @@ type site struct {
 	broker    *broker.Broker      // nil: the cluster is somewhere else
 	metrics   prometheus.Gatherer // totals of the broker in this process
 	published string
+	remote    Remote // how the cluster somewhere else is reached
 	started   time.Time
 	now       func() time.Time // the machine's clock: of streams and graphs
 	stop      context.Context  // ends with the server
@@ -174,10 +175,23 @@ func (s *site) routes(mux *http.ServeMux) (routes []string) {
 	get("/brokers/{id}", "broker", s.brokerConfig)
 	post("/brokers/{id}", "broker", s.brokerConfig, s.alterBroker)
 
-	get("/security", "security", s.security)
-	post("/security/users", "security", s.security, s.setUser)
-	post("/security/acls", "security", s.security, s.setACL)
-	post("/security/quotas", "security", s.security, s.setQuota)
+	get("/security", "users", s.users)
+	post("/security/users", "users", s.users, s.setUser)
+	get("/security/users/delete", "deleteuser", s.deleteUserForm)
+	post("/security/users/delete", "deleteuser", s.deleteUserForm, s.deleteUser)
+	get("/security/acls", "acls", s.acls)
+	get("/security/acls/new", "newacl", s.newACL)
+	post("/security/acls/new", "newacl", s.newACL, s.createACL)
+	get("/security/acls/delete", "deleteacls", s.deleteACLsForm)
+	post("/security/acls/delete", "deleteacls", s.deleteACLsForm, s.deleteACLs)
+	get("/security/who", "who", s.who)
+	getInner("/security/denied", "denied", s.denied)
+	get("/security/quotas", "quotas", s.quotas)
+	post("/security/quotas", "quotas", s.quotas, s.setQuota)
+	get("/security/tokens", "tokens", s.tokens)
+	post("/security/tokens", "tokens", s.tokens, s.createToken)
+	post("/security/tokens/{id}/renew", "tokens", s.tokens, s.renewToken)
+	post("/security/tokens/{id}/expire", "tokens", s.tokens, s.expireToken)
 
 	post("/brokers/elect", "brokers", s.brokers, s.elect)
 	if s.broker != nil {

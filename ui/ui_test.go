@@ -23,7 +23,7 @@ func TestMachinesPathsAnswer(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(b.Metrics())
 	ready := true
-	h := handler(registry, func() bool { return ready }, nil, nil)
+	h := handler(registry, func() bool { return ready }, nil, nil, nil)
 	for _, c := range []struct {
 		method, path string
 		ready        bool

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"net/netip"
 	"slices"
@@ -86,6 +87,36 @@ func (r *Rules) decide(c Client, op kmsg.ACLOperation, res Resource, seen *[]ACL
 	return Decision{Rule: ByNothing}
 }
 
+// SuperUsers are the principals that may do everything, in order.
+func (r *Rules) SuperUsers() []string { return texts(maps.Keys(r.Super)) }
+
+// Principals are those that ACLs and super.users name, in order, but not
+// everybody.
+func (r *Rules) Principals() []string {
+	all := maps.Clone(r.Super)
+	if all == nil {
+		all = map[Principal]bool{}
+	}
+	for _, a := range r.Find(&anyACL) {
+		if p, ok := ParsePrincipal(a.Principal); ok && p != Anybody {
+			all[p] = true
+		}
+	}
+	return texts(maps.Keys(all))
+}
+
+// anyACL is the filter that means all.
+var anyACL = Filter{Type: kmsg.ACLResourceTypeAny, Pattern: kmsg.ACLResourcePatternTypeAny, Operation: kmsg.ACLOperationAny, Permission: kmsg.ACLPermissionTypeAny}
+
+func texts(all iter.Seq[Principal]) []string {
+	names := []string{}
+	for p := range all {
+		names = append(names, p.String())
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Verdict is a decision about one principal, at one place, for one operation on
 // one resource or prefix.
 type Verdict struct {
@@ -154,7 +185,7 @@ func (r *Rules) WhatMay(p Principal, host string) []Verdict {
 	}
 	var resources []Resource
 	hosts := map[string]bool{}
-	for _, a := range r.Find(&Filter{Type: kmsg.ACLResourceTypeAny, Pattern: kmsg.ACLResourcePatternTypeAny, Operation: kmsg.ACLOperationAny, Permission: kmsg.ACLPermissionTypeAny}) {
+	for _, a := range r.Find(&anyACL) {
 		if !a.names(p) {
 			continue
 		}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -32,13 +33,21 @@ func (e *plainExchange) Step(message []byte) ([]byte, error) {
 	}
 	want, ok := e.credentials.Password(user)
 	if !ok || subtle.ConstantTimeCompare([]byte(want), []byte(password)) != 1 {
-		return nil, &Refusal{"Authentication failed: Invalid username or password"}
+		return nil, errPlainPassword
 	}
 	if as != "" && as != user {
 		return nil, errOtherID
 	}
 	e.identity = &Identity{Principal: User(user)}
 	return []byte{}, nil
+}
+
+var errPlainPassword = &Refusal{"Authentication failed: Invalid username or password"}
+
+// WrongPassword says whether that is why an exchange failed, or that there is no
+// such user: PLAIN does not tell which.
+func WrongPassword(err error) bool {
+	return errors.Is(err, ErrPassword) || errors.Is(err, errPlainPassword)
 }
 
 var errOtherID = &Refusal{"Authentication failed: Client requested an authorization id that is different from username"}

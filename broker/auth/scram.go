@@ -95,6 +95,13 @@ type scramExchange struct {
 	claims      string
 }
 
+// ErrNonce is what clients do wrong that repeat their own nonce in their second
+// message: librdkafka before 2.6.1. Kafka refuses them since CVE-2024-56128.
+var ErrNonce = errors.New("the second message has not the nonce that the client was sent")
+
+// ErrPassword is a proof of another password.
+var ErrPassword = errors.New("the proof is of another password")
+
 var (
 	errNoCredential = errors.New("there is no such SCRAM credential")
 	errGS2          = errors.New("only the GS2 flag n is supported")
@@ -135,7 +142,13 @@ func (e *scramExchange) Step(message []byte) ([]byte, error) {
 		}
 	}
 	answer, err := e.talk.Step(text)
-	if err != nil {
+	switch {
+	case err == nil:
+	case strings.Contains(err.Error(), "nonce received did not match"):
+		return nil, ErrNonce
+	case strings.Contains(err.Error(), "challenge proof invalid"):
+		return nil, ErrPassword
+	default:
 		return nil, err
 	}
 	if as := e.talk.AuthzID(); first && as != "" && as != e.talk.Username() {

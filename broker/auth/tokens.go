@@ -151,6 +151,15 @@ func (ts *Tokens) find(hmac []byte, now int64) (*Token, *kerr.Error) {
 	return t, nil
 }
 
+// Owner is whose a token is.
+func (ts *Tokens) Owner(hmac []byte) (owner Principal, ok bool) {
+	t, ok := ts.byHMAC[string(hmac)]
+	if ok {
+		owner = t.Owner
+	}
+	return owner, ok
+}
+
 func (ts *Tokens) move(t *Token, period, now int64) int64 {
 	moved := *t
 	moved.Expires = min(t.Max, later(now, period))

@@ -86,7 +86,7 @@ func run(ctx context.Context, o options) error {
 	if o.bootstrap != "" {
 		err = server.ServeRemote(ui.Remote{Seeds: []string{o.bootstrap}}, quiet)
 	} else {
-		if w.b, err = broker.New(broker.WithPort(0), broker.WithBrokers(3), broker.WithLogger(quiet)); err != nil {
+		if w.b, err = broker.New(append(secured(), broker.WithPort(0), broker.WithBrokers(3), broker.WithLogger(quiet))...); err != nil {
 			return err
 		}
 		defer w.b.Close()
@@ -117,7 +117,7 @@ func run(ctx context.Context, o options) error {
 			w.lost.Close()
 		}
 	}()
-	steps := []func() error{w.topics, w.messages, w.groups, w.brokers, w.inside, w.keyboard, w.dialogs, w.pages}
+	steps := []func() error{w.topics, w.messages, w.groups, w.brokers, w.security, w.inside, w.keyboard, w.dialogs, w.pages}
 	if w.b == nil {
 		steps = []func() error{w.topics, w.messages, w.groups, w.brokers, w.keyboard, w.dialogs, w.pages}
 	}

@@ -42,6 +42,8 @@ func (w *walk) seen() ([]page, error) {
 		{"record", fmt.Sprintf("/topics/orders/p/%d/o/%d", first.Partition, first.Offset)}, {"send", "/topics/orders/send"}, {"groups", "/groups"},
 		{"group", "/groups/analytics"}, {"reset", "/groups/billing/reset?topic=orders&mode=latest"}, {"delete-group", "/groups/billing/delete"},
 		{"transactions", "/transactions"}, {"brokers", "/brokers"}, {"broker", fmt.Sprintf("/brokers/%d", brokers[0].NodeID)}, {"security", "/security"},
+		{"acls", "/security/acls"}, {"new-acl", "/security/acls/new?plan=1&kind=consumer&principal=ann&topic=orders&group=billing"}, {"who", "/security/who?operation=WRITE&resource=TOPIC&name=orders"},
+		{"denied", "/security/denied"}, {"quotas", "/security/quotas"}, {"tokens", "/security/tokens"},
 		{"lab", "/lab?topic=orders"}, {"wire", "/wire?client=shop"}, {"events", "/events"}, {"doctor", "/doctor"}, {"faults", "/faults"}, {"clock", "/clock"}, {"problem", "/topics/nope"},
 	}
 	if w.exchange != "" {
