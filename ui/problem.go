@@ -5,8 +5,11 @@ package ui
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -69,9 +72,14 @@ var advice = map[string]struct {
 	"TOPIC_AUTHORIZATION_FAILED":            {"problem.denied", http.StatusForbidden},
 	"GROUP_AUTHORIZATION_FAILED":            {"problem.denied", http.StatusForbidden},
 	"CLUSTER_AUTHORIZATION_FAILED":          {"problem.denied", http.StatusForbidden},
+	"ILLEGAL_SASL_STATE":                    {"problem.login.none", http.StatusBadGateway},
 	"SASL_AUTHENTICATION_FAILED":            {"problem.login.wrong", http.StatusBadGateway},
 	"UNSUPPORTED_SASL_MECHANISM":            {"problem.login.mechanism", http.StatusBadGateway},
 	"DELEGATION_TOKEN_AUTHORIZATION_FAILED": {"problem.denied", http.StatusForbidden},
+	"DELEGATION_TOKEN_AUTH_DISABLED":        {"problem.token.disabled", http.StatusConflict},
+	"DELEGATION_TOKEN_REQUEST_NOT_ALLOWED":  {"problem.token.login", http.StatusForbidden},
+	"INVALID_PRINCIPAL_TYPE":                {"problem.token.owner", http.StatusUnprocessableEntity},
+	"RESOURCE_NOT_FOUND":                    {"problem.user.gone", http.StatusNotFound},
 	"DELEGATION_TOKEN_OWNER_MISMATCH":       {"problem.token.owners", http.StatusForbidden},
 	"DELEGATION_TOKEN_EXPIRED":              {"problem.token.gone", http.StatusNotFound},
 	"DELEGATION_TOKEN_NOT_FOUND":            {"problem.token.gone", http.StatusNotFound},
@@ -95,5 +103,30 @@ func explain(err error) *problem {
 	if errors.As(err, new(*kgo.ErrFirstReadEOF)) {
 		return &problem{status: http.StatusBadGateway, Key: "problem.login.missing", Detail: err.Error()}
 	}
-	return &problem{status: http.StatusBadGateway, Key: "problem.unreachable", Detail: err.Error()}
+	return &problem{status: http.StatusBadGateway, Key: handshakes(err), Detail: err.Error()}
+}
+
+// handshakes is the text for who does not get through TLS, or does not reach
+// anybody at all.
+func handshakes(err error) string {
+	switch {
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return "problem.tls.ca"
+	case errors.As(err, new(x509.HostnameError)):
+		return "problem.tls.name"
+	case errors.As(err, new(tls.RecordHeaderError)):
+		return "problem.tls.plain"
+	case strings.Contains(err.Error(), "tls: certificate required"), strings.Contains(err.Error(), "tls: bad certificate"):
+		return "problem.tls.cert"
+	}
+	return "problem.unreachable"
+}
+
+// LoginAdvice is what to do where a client was not let into a cluster, in one
+// line; empty for other errors.
+func LoginAdvice(err error) string {
+	if p := explain(err); strings.HasPrefix(p.Key, "problem.login.") || strings.HasPrefix(p.Key, "problem.tls.") {
+		return p.Error()
+	}
+	return ""
 }

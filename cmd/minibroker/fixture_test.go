@@ -63,3 +63,27 @@ func TestADumpOfNothingSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("it ends with %d and says %s", status(err), out)
 	}
 }
+
+func TestADumpLogsIn(t *testing.T) {
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	s := start(t, nil, "--port", "0", "--http-port", "off", "--super-user", "admin:topsecret", "--tls-ca-out", ca, "--topic", "orders:1")
+	dump := func(password string, args ...string) (string, int) {
+		out, err := program(t, []string{"MINIBROKER_SASL_PASSWORD=" + password}, append([]string{"dump", "--bootstrap-servers", s.bootstrap}, args...)...).CombinedOutput()
+		return string(out), status(err)
+	}
+	if out, code := dump("topsecret", "--tls-ca", ca, "--sasl-mechanism", "SCRAM-SHA-256", "--sasl-username", "admin"); code != 0 || !strings.Contains(out, `{"topic":"orders","partitions":1}`) {
+		t.Errorf("it ended with %d: %s", code, out)
+	}
+	for want, args := range map[string][]string{
+		"does not take this user or password":   {"--tls-ca", ca, "--sasl-mechanism", "PLAIN", "--sasl-username", "admin"},
+		"from an authority that is not trusted": {"--tls", "--sasl-mechanism", "PLAIN", "--sasl-username", "admin"},
+		"it may want TLS or a login":            nil,
+	} {
+		if out, code := dump("wrong", args...); code != 1 || !strings.HasPrefix(out, "minibroker: dump of "+s.bootstrap+": The cluster") || !strings.Contains(out, want) || strings.Count(out, "\n") != 1 {
+			t.Errorf("%v ended with %d and %s, want 1 and %q", args, code, out, want)
+		}
+	}
+	if out, code := dump("", "--sasl-mechanism", "GSSAPI"); code != 2 || !strings.Contains(out, "GSSAPI") {
+		t.Errorf("an unknown mechanism ended with %d and %s", code, out)
+	}
+}

@@ -108,7 +108,7 @@ A flag goes before the environment, the environment before the file.`,
 	f.String("log-level", "info", "least level logged: debug, info, warn or error")
 	f.String("log-format", "text", "format of the log: text or json")
 
-	cmd.AddCommand(dumpCommand())
+	cmd.AddCommand(dumpCommand(env))
 
 	complete := func(flag string, names func() []string) {
 		// It fails only for a flag that does not exist.
