@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -173,6 +174,22 @@ func (s *site) turn(r *http.Request, f func(int32) error, next string) (string, 
 		return "", &problem{status: http.StatusConflict, Key: "problem.broker.start", Detail: err.Error()}
 	}
 	return next, nil
+}
+
+// lag lets what a broker follows come late to it, or no longer.
+func (s *site) lag(r *http.Request) (string, error) {
+	id, err := brokerID(r)
+	if err != nil {
+		return "", err
+	}
+	ms, err := strconv.ParseInt(strings.TrimSpace(r.Form.Get("lag")), 10, 32)
+	if err != nil || ms < -1 {
+		return "", say(http.StatusUnprocessableEntity, "problem.lag")
+	}
+	if err := s.broker.SetFollowerLag(id, time.Duration(ms)*time.Millisecond); err != nil {
+		return "", say(http.StatusNotFound, "problem.broker.unknown")
+	}
+	return "/brokers?done=broker.lag", nil
 }
 
 // elect lets each partition's preferred replica lead.

@@ -84,7 +84,7 @@ func fixtures() map[string]struct {
 		"stats": {"stats", "/topics/orders/stats", statsView{Topic: "orders", LookedAt: 3, Records: 12345, NullKeys: 1, Distinct: 1, Keys: spread{Least: 4, Most: 7, Average: 5.5}, Values: spread{Most: 100, Average: 50}, Oldest: at, Newest: at.Add(2 * time.Second),
 			Parts: []partStat{{0, 3, 1}, {1, 0, 0}}, Common: []keyCount{{decode([]byte("user-42"), "auto", 100), 2, []int32{0, 1}}}}},
 		"stats-empty":     {"stats", "/topics/orders/stats", statsView{Topic: "orders"}},
-		"manage":          {"manage", "/topics/orders/manage", manageView{"orders", true, []int32{0, 1, 2}, 12345}},
+		"manage":          {"manage", "/topics/orders/manage", manageView{"orders", true, []int32{0, 1, 2}, 12345, []int32{1, 2}}},
 		"config":          {"config", "/topics/orders/config", topicConfigView{"orders", "", configs}},
 		"delete":          {"delete", "/topics/orders/delete", deleteView{"orders", true, 12345}},
 		"messages":        {"messages", "/topics/orders/messages", messages},

@@ -41,7 +41,7 @@ var fields = map[string]string{
 	"GET /security/acls/new": "plan kind principal host permission operation resource name pattern topic to group transaction", "POST /security/acls/new": "kind principal host permission operation resource name pattern topic to group transaction",
 	"GET /security/who": "operation resource name principal host", "POST /security/quotas": "user client ip key value delete",
 	"POST /security/tokens": "owner renewers lifetime", "POST /security/tokens/{id}/renew": "by", "POST /security/tokens/{id}/expire": "name",
-	"POST /faults": "preset kind api error wait rate topic partition group transaction client broker times every after", "POST /faults/{id}/end": "release", "POST /clock": "by", "POST /transactions/{id}/abort": "name",
+	"POST /faults": "preset kind api error wait rate topic partition group transaction client broker times every after", "POST /faults/{id}/end": "release", "POST /clock": "by", "POST /transactions/{id}/abort": "name", "POST /brokers/{id}/lag": "lag", "POST /topics/{topic}/leader": "partition broker",
 }
 
 type object = map[string]any

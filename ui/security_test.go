@@ -3,6 +3,7 @@ package ui
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
 	"net/url"
 	"regexp"
@@ -249,6 +250,40 @@ func TestBrokersAreStoppedStartedAndElected(t *testing.T) {
 		t.Errorf("%d brokers run after all were started, want 3", n)
 	}
 	w.refuse("/brokers/9/stop", nil, 404, "There is no such broker")
+
+	leader := func() int32 { return w.b.Topic("log").Partitions()[0].Leader }
+	w.see("/topics/log/manage", 200, "Move a leader")
+	for _, id := range []string{"3", "1"} {
+		w.submit("/topics/log/leader", url.Values{"partition": {"0"}, "broker": {id}}, "/topics/log?done=leader.moved")
+		if got := fmt.Sprint(leader()); got != id {
+			t.Errorf("broker %s leads after the leader was moved to %s", got, id)
+		}
+	}
+	w.refuse("/topics/log/leader", url.Values{"partition": {"7"}, "broker": {"1"}}, 422, "has no partition")
+	w.refuse("/topics/log/leader", url.Values{"partition": {"0"}, "broker": {"7"}}, 422, "There is no such broker")
+	w.refuse("/topics/log/leader", url.Values{"partition": {"0"}, "broker": {"x"}}, 422)
+	w.see("/brokers", 200, "Let a broker lag behind")
+	w.submit("/brokers/3/lag", url.Values{"lag": {"-1"}}, "/brokers?done=broker.lag")
+	if err := w.b.Produce("log", broker.Record{Value: []byte("v")}); err != nil {
+		t.Fatal(err)
+	}
+	behind := func() bool {
+		for _, r := range w.b.Topic("log").Partitions()[0].Replicas {
+			if r.Broker == 3 {
+				return r.End == 0
+			}
+		}
+		return false
+	}
+	if !behind() {
+		t.Error("broker 3 follows at once")
+	}
+	w.submit("/brokers/3/lag", url.Values{"lag": {"0"}}, "/brokers?done=broker.lag")
+	if behind() {
+		t.Error("broker 3 does not catch up")
+	}
+	w.refuse("/brokers/3/lag", url.Values{"lag": {"soon"}}, 422, "Give a number of milliseconds")
+	w.refuse("/brokers/9/lag", url.Values{"lag": {"1"}}, 404, "There is no such broker")
 	w.submit("/brokers/elect", nil, "/brokers?done=broker.elected")
 	for _, b := range w.b.Brokers() {
 		if b.Leads == 0 {

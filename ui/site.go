@@ -197,6 +197,8 @@ func (s *site) routes(mux *http.ServeMux) (routes []string) {
 	if s.broker != nil {
 		post("/brokers/{id}/stop", "brokers", s.brokers, s.stopBroker)
 		post("/brokers/{id}/start", "brokers", s.brokers, s.startBroker)
+		post("/brokers/{id}/lag", "brokers", s.brokers, s.lag)
+		post("/topics/{topic}/leader", "manage", s.manage, s.moveLeader)
 	}
 
 	getInner("/wire", "wire", s.wirePage)

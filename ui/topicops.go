@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"minibroker/broker"
 	"minibroker/internal/clock"
 )
 
@@ -33,6 +34,7 @@ type manageView struct {
 	Internal   bool    `json:"internal"`
 	Partitions []int32 `json:"partitions"`
 	Records    int64   `json:"records"`
+	Brokers    []int32 `json:"brokers"` // that can be made leaders from here; empty: none
 }
 
 // More is the least number of partitions that a topic can be given.
@@ -44,7 +46,32 @@ func (s *site) manage(r *http.Request) (any, error) {
 		return nil, err
 	}
 	row, err := s.topicRow(r.Context(), t)
-	return manageView{*t.Topic, t.IsInternal, numbers(t), row.Records}, err
+	v := manageView{*t.Topic, t.IsInternal, numbers(t), row.Records, []int32{}}
+	if s.broker != nil {
+		for _, b := range s.broker.Brokers() {
+			v.Brokers = append(v.Brokers, b.ID)
+		}
+	}
+	return v, err
+}
+
+// moveLeader makes a broker the leader of a partition.
+func (s *site) moveLeader(r *http.Request) (string, error) {
+	name := r.PathValue("topic")
+	partition, err1 := strconv.ParseInt(r.Form.Get("partition"), 10, 32)
+	id, err2 := strconv.ParseInt(r.Form.Get("broker"), 10, 32)
+	if err1 != nil || err2 != nil {
+		return "", say(http.StatusUnprocessableEntity, "problem.form")
+	}
+	switch err := s.broker.MoveLeader(name, int32(partition), int32(id)); {
+	case errors.Is(err, broker.ErrNoSuchPartition):
+		return "", say(http.StatusUnprocessableEntity, "problem.partition", r.Form.Get("partition"))
+	case errors.Is(err, broker.ErrNoSuchBroker):
+		return "", say(http.StatusUnprocessableEntity, "problem.broker.unknown")
+	case err != nil:
+		return "", &problem{status: http.StatusConflict, Key: "problem.leader", Detail: err.Error()}
+	}
+	return "/topics/" + url.PathEscape(name) + "?done=leader.moved", nil
 }
 
 func (s *site) addPartitions(r *http.Request) (string, error) {
