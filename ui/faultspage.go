@@ -56,14 +56,18 @@ type limit struct {
 }
 
 func (s *site) faults(r *http.Request) (any, error) {
-	v := faultsView{Faults: []faultRow{}, Presets: presetViews(), Kinds: fault.Kinds, Errors: errorNames(), APIs: apiNames(), Groups: s.broker.Groups()}
+	v := faultsView{Faults: []faultRow{}, Presets: presetViews(), Kinds: fault.Kinds, Errors: errorNames(), APIs: apiNames()}
 	for _, in := range s.broker.Faults() {
 		v.Faults = append(v.Faults, faultRowOf(in))
 	}
 	for _, b := range s.broker.Brokers() {
 		v.Brokers = append(v.Brokers, b.ID)
 	}
-	v.Groups = v.Groups[:min(len(v.Groups), pageRows)]
+	for _, id := range s.broker.Groups() {
+		if id == visible(id) && len(v.Groups) < pageRows { // others cannot be chosen from a list
+			v.Groups = append(v.Groups, id)
+		}
+	}
 	var err error
 	v.Topics, _, err = s.someTopics(r.Context())
 	return v, err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/broker"
 )
@@ -389,7 +390,18 @@ func TestHostileContentIsShownAndDoesNothing(t *testing.T) {
 	if _, err := admin.CommitOffsets(context.Background(), text, o); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := admin.CreateTopic(context.Background(), 1, 1, nil, text); err == nil {
+		t.Error("a hostile topic was created")
+	}
+	names := kmsg.NewPtrInitProducerIDRequest()
+	names.TransactionalID, names.TransactionTimeoutMillis = &text, 1000
+	if _, err := names.RequestWith(context.Background(), w.client(kgo.ClientID(text))); err != nil {
+		t.Fatal(err)
+	}
+	w.submit("/faults", url.Values{"kind": {"drop"}, "api": {"Fetch"}, "topic": {text}, "group": {text}, "client": {text}, "transaction": {text}}, "/faults?done=fault.set")
 	for _, path := range []string{
+		"/events", "/events?q=" + url.QueryEscape(hostile), "/faults", "/transactions", "/transactions/" + url.PathEscape(text), "/transactions?q=" + url.QueryEscape(hostile),
+		"/topics/log/messages?unjudged=1&filter=" + url.QueryEscape(`value.h.startsWith("x") || value["`+"<script>alert(1)</script>"+`"] == 1`), "/topics/log/messages?filter=" + url.QueryEscape(hostile),
 		"/topics/log", "/topics/log/messages", "/topics/log/messages?decode=text", "/topics/log/messages?decode=json", "/topics/log/messages?decode=hex",
 		"/topics/log/p/0/o/0", "/topics/log/p/0/o/1", "/topics/log/p/0/o/2", "/topics/log/p/0/o/3", "/groups", groupPath(text), groupPath(text) + "/reset", groupPath(text) + "/delete",
 		"/topics?q=" + url.QueryEscape(hostile), "/topics/log/messages?q=" + url.QueryEscape(hostile), "/create-topic?name=" + url.QueryEscape(hostile), "/nothing/" + url.PathEscape(text),

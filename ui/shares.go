@@ -20,12 +20,13 @@ const shareCells = 120
 
 // The states of a record that was handed out.
 const (
-	shareAvailable = "Available"
-	shareAcquired  = "Acquired"
-	shareArchived  = "Archived"
+	shareAvailable    = "Available"
+	shareAcquired     = "Acquired"
+	shareAcknowledged = "Acknowledged"
+	shareArchived     = "Archived"
 )
 
-var shareStates = []string{shareAvailable, shareAcquired, "Acknowledged", shareArchived}
+var shareStates = []string{shareAvailable, shareAcquired, shareAcknowledged, shareArchived}
 
 // shareRow is a share group in one partition.
 type shareRow struct {
@@ -242,7 +243,7 @@ func (c *cluster) shareState(ctx context.Context, group string, rows []shareRow)
 // state of was never delivered, or is with a member for the first time.
 func (s *shareRow) stored(start int64, batches []kmsg.ReadShareGroupStateResponseTopicPartitionStateBatch) {
 	s.Start, s.Handed = start, max(start, s.Handed)
-	names := map[int8]string{0: shareAvailable, 1: shareAcquired, 2: "Acknowledged", 4: shareArchived}
+	names := map[int8]string{0: shareAvailable, 1: shareAcquired, 2: shareAcknowledged, 4: shareArchived}
 	for _, b := range batches {
 		s.Runs = append(s.Runs, shareRun{First: max(b.FirstOffset, start), Last: b.LastOffset, State: names[b.DeliveryState], Deliveries: int(b.DeliveryCount)})
 		s.Handed = max(s.Handed, b.LastOffset+1)
