@@ -11,6 +11,10 @@ import (
 
 type counts struct{ passed, failed, skipped int }
 
+func (c counts) plus(d counts) counts {
+	return counts{c.passed + d.passed, c.failed + d.failed, c.skipped + d.skipped}
+}
+
 // event is a line of `go test -json` (see `go doc test2json`).
 type event struct {
 	Action, Package, Test, Output, ImportPath string
