@@ -34,7 +34,7 @@ var checks = map[string]func(*testing.T, markdown.Block){
 	"config file": checkConfigFile,
 	// fixture: a broker starts with it and has a topic "orders".
 	"fixture": checkFixture,
-	// shell: the commands succeed, with a broker at localhost that has a topic "orders".
+	// shell: the commands succeed, with a broker at localhost that has a topic "orders" and an authorizer.
 	"shell": checkShell,
 	// bench: the command measures a small work.
 	"bench": checkBench,
@@ -262,7 +262,8 @@ func checkFixture(t *testing.T, b markdown.Block) {
 
 func checkShell(t *testing.T, b markdown.Block) {
 	lab := netns.New(t) // the ports of the page may be somebody else's
-	lab.Host.Start("--port", "9092", "--http-port", "7080", "--topic", "orders:3", "--clock", "movable", "--transcript", "100")
+	lab.Host.Start("--port", "9092", "--http-port", "7080", "--topic", "orders:3", "--clock", "movable", "--transcript", "100",
+		"--set", "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "--set", "super.users=User:ANONYMOUS")
 	harness.NeedTool(t, "curl", "curl")
 	dir := t.TempDir()
 	if err := os.Symlink(harness.Binary(t), filepath.Join(dir, "minibroker")); err != nil {

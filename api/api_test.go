@@ -228,7 +228,7 @@ func TestTheDocumentAndTheHandlersHaveTheSameOperations(t *testing.T) {
 }
 
 func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
-	c := newCaller(t, broker.WithBrokers(3))
+	c := newCaller(t, broker.WithBrokers(3), broker.WithConfig("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"), broker.WithConfig("super.users", "User:ANONYMOUS"))
 	if h := c.call("GET", "/health", "", 200); h["bootstrap"] != c.b.Bootstrap() {
 		t.Errorf("health is %v", h)
 	}
@@ -420,6 +420,16 @@ func TestEveryOperationAnswersAsTheDocumentSays(t *testing.T) {
 		t.Errorf("restored, the topic has %d records", got)
 	}
 	c.call("DELETE", "/snapshots/full", "", 204)
+
+	// Security: who comes in by this port is a super user.
+	c.call("PUT", "/users/anna", `{"password":"secret"}`, 204)
+	c.call("GET", "/users", "", 200)
+	c.call("DELETE", "/users/anna", "", 204)
+	c.call("POST", "/acls", `{"acls":["anna read topic:orders"]}`, 201)
+	c.call("GET", "/acls", "", 200)
+	c.call("GET", "/acls/decision?principal=anna&operation=read&resource=topic:orders", "", 200)
+	c.call("DELETE", "/acls?principal=anna", "", 200)
+	c.call("GET", "/denials", "", 200)
 
 	// The transcript.
 	lines := c.call("GET", "/transcript?limit=3", "", 200)["lines"].([]any)

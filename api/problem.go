@@ -55,6 +55,8 @@ var remedies = map[string]struct {
 	"THROTTLING_QUOTA_EXCEEDED":    {http.StatusTooManyRequests, "Try again later, or raise the quota."},
 	"TOPIC_AUTHORIZATION_FAILED":   {http.StatusForbidden, "Allow it by an ACL."},
 	"GROUP_AUTHORIZATION_FAILED":   {http.StatusForbidden, "Allow it by an ACL."},
+	"SECURITY_DISABLED":            {http.StatusConflict, "Start minibroker with --super-user name:password: then users need ACLs."},
+	"UNACCEPTABLE_CREDENTIAL":      {http.StatusUnprocessableEntity, "Name the user."},
 	"CLUSTER_AUTHORIZATION_FAILED": {http.StatusForbidden, "Allow it by an ACL."},
 }
 

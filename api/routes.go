@@ -7,6 +7,12 @@ import "net/http"
 
 var routes []route
 
+// whichACLs are the parameters that name ACLs.
+var whichACLs = []param{
+	{name: "acl", kind: "string", doc: "such as \"anna read topic:orders\"; may be there several times."},
+	{name: "principal", kind: "string", doc: "all that are about it, such as User:anna."},
+}
+
 // The table is set here because getOpenAPI reads it.
 func init() {
 	routes = []route{
@@ -74,6 +80,21 @@ func init() {
 		{method: "GET", path: "/faults/{id}/wait", id: "waitForFault", tag: "faults", summary: "Wait until a fault has happened", status: 200, answer: Fault{}, handle: waitFault,
 			params: []param{{name: "hits", kind: "integer", doc: "how often; 1 if it is not there."}, timeout}},
 
+		{method: "GET", path: "/users", id: "listUsers", tag: "security", summary: "The users with a password for SCRAM", status: 200, answer: UserList{}, handle: listUsers},
+		{method: "PUT", path: "/users/{user}", id: "setPassword", tag: "security", summary: "Give a user a password for SCRAM; a new user is made", body: Password{}, status: 204, handle: setPassword},
+		{method: "DELETE", path: "/users/{user}", id: "deleteUser", tag: "security", summary: "Take a user's SCRAM passwords away", status: 204, handle: deleteUser},
+		{method: "GET", path: "/acls", id: "listACLs", tag: "security", summary: "The ACLs", status: 200, answer: ACLList{}, handle: listACLs, params: whichACLs},
+		{method: "POST", path: "/acls", id: "createACLs", tag: "security", summary: "Make ACLs", body: NewACLs{}, status: 201, answer: ACLList{}, handle: createACLs},
+		{method: "DELETE", path: "/acls", id: "deleteACLs", tag: "security", summary: "Delete ACLs, and answer with those that were", status: 200, answer: ACLList{}, handle: deleteACLs, params: whichACLs},
+		{method: "GET", path: "/acls/decision", id: "decide", tag: "security", summary: "Whether somebody may do something, and which rule decides", status: 200, answer: Decision{}, handle: decide,
+			params: []param{
+				{name: "principal", kind: "string", doc: "such as User:anna, or anna.", required: true},
+				{name: "operation", kind: "string", doc: "such as read.", required: true},
+				{name: "resource", kind: "string", doc: "such as topic:orders, or cluster.", required: true},
+				{name: "host", kind: "string", doc: "the client's IP address; without it, of one that no ACL names."},
+			}},
+		{method: "GET", path: "/denials", id: "listDenials", tag: "security", summary: "The requests that ACLs refused, and the logins that were refused, with what would let them through", status: 200, answer: DenialList{}, handle: listDenials},
+
 		{method: "GET", path: "/clock", id: "getClock", tag: "state", summary: "The broker's clock", status: 200, answer: Clock{}, handle: getClock},
 		{method: "POST", path: "/clock/advance", id: "advanceClock", tag: "state", summary: "Move the clock ahead; all that falls due is done when this is answered", body: Advance{}, status: 200, answer: Clock{}, handle: advance},
 		{method: "POST", path: "/reset", id: "reset", tag: "state", summary: "Go back to how the broker started: its own topics and fixtures, and nothing else", status: 200, answer: ResetResult{}, handle: reset},
@@ -96,6 +117,6 @@ func init() {
 }
 
 // tags are the groups of operations, in the document's order.
-var tags = []string{"broker", "brokers", "topics", "records", "groups", "transactions", "faults", "state", "transcript"}
+var tags = []string{"broker", "brokers", "topics", "records", "groups", "transactions", "faults", "security", "state", "transcript"}
 
 func getOpenAPI(a *API, _ *http.Request) (any, error) { return Document(a.parts...), nil }

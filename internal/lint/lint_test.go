@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"broker":          {"broker/auth", "broker/fault", "broker/fixture", "broker/share", "internal/clock", "internal/listen", "internal/memnet", "protocol", "protocol/record", "storage", "broker/config", "broker/group", "broker/txn"},
 	"ui":              {"internal/listen", "broker", "broker/auth", "broker/config", "broker/fault", "protocol", "internal/clock"},
 	"internal/dump":   {"broker/fixture"},
-	"api":             {"broker", "broker/fault", "broker/fixture", "protocol", "internal/dump"},
+	"api":             {"broker", "broker/auth", "broker/fault", "broker/fixture", "protocol", "internal/dump"},
 	"cmd/minibroker":  {"api", "ui", "broker", "broker/config", "internal/clock", "internal/dump"},
 }
 
