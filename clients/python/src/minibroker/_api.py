@@ -174,7 +174,8 @@ class Api:
     def inject(self, kind: str, api: str = "", *, wait: Optional[Duration] = None, **narrowed: Any) -> Fault:
         """Put a fault in place: fail, delay, drop, lose-answer, cut-answer, throttle, hold, corrupt, slow-request
         or slow-answer. It happens once unless times or always says otherwise; topic, partition, group,
-        transactional_id, client_id, broker and after narrow it; optional says that it may miss."""
+        transactional_id, client_id, broker and after narrow it, every=10 makes it hit one in ten; optional says that
+        it may miss."""
         spec: Dict[str, Any] = {"kind": kind, **({"api": api} if api else {}), **narrowed}
         if wait is not None:
             spec["wait"] = _duration(wait)
