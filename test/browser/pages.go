@@ -89,7 +89,7 @@ func (w *walk) pages() error {
 		return err
 	}
 	for _, p := range all {
-		if err := w.do(p.path, w.open(p.path), chromedp.WaitReady(`main`), w.theme("light"), w.inspect(p.path+" (light)", "{}"), w.holdsStill(p), w.save(p.name+"-light"),
+		if err := w.do(p.path, w.open(p.path), chromedp.WaitReady(`main`), w.filled(p), w.theme("light"), w.inspect(p.path+" (light)", "{}"), w.holdsStill(p), w.save(p.name+"-light"),
 			w.theme("dark"), w.inspect(p.path+" (dark)", `{runOnly: ["color-contrast"]}`), w.save(p.name+"-dark"), w.theme("light")); err != nil {
 			return err
 		}
@@ -110,6 +110,29 @@ func (w *walk) pages() error {
 		}
 	}
 	return nil
+}
+
+// filled waits for what a page shows only after a while.
+func (w *walk) filled(p page) chromedp.Action {
+	return chromedp.ActionFunc(func(ctx context.Context) error {
+		switch p.name {
+		case "group":
+			return chromedp.WaitVisible(`.graph.drawn .u-wrap`).Do(ctx)
+		case "tail":
+			if err := chromedp.Poll(`document.getElementById("tail-state").textContent.startsWith("Live")`, nil).Do(ctx); err != nil {
+				return err
+			}
+			var more []*kgo.Record
+			for i := range 9 {
+				more = append(more, &kgo.Record{Key: fmt.Appendf(nil, "user-%d", i%5), Value: fmt.Appendf(nil, `{"prix": %d, "article": "stylo"}`, 3*i)})
+			}
+			if err := w.produce("orders", more...); err != nil {
+				return err
+			}
+			return chromedp.WaitVisible(`#tail tr`).Do(ctx)
+		}
+		return nil
+	})
 }
 
 // holdsStill adds up what moved in the page since it was opened: what comes late
