@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -208,7 +207,7 @@ func meant(r *http.Request) ([]auth.Filter, error) {
 		}
 	}
 	if principal := q.Get("principal"); principal != "" {
-		f := auth.Filter{Type: kmsg.ACLResourceTypeAny, Pattern: kmsg.ACLResourcePatternTypeAny, Operation: kmsg.ACLOperationAny, Permission: kmsg.ACLPermissionTypeAny}
+		f := auth.Every()
 		p := principalOf(principal).String()
 		f.Principal = &p
 		filters = append(filters, f)
@@ -242,8 +241,7 @@ func listACLs(a *API, r *http.Request) (any, error) {
 		return nil, err
 	}
 	list := ACLList{ACLs: []ACL{}}
-	every := auth.Filter{Type: kmsg.ACLResourceTypeAny, Pattern: kmsg.ACLResourcePatternTypeAny, Operation: kmsg.ACLOperationAny, Permission: kmsg.ACLPermissionTypeAny}
-	for _, acl := range rules.Find(&every) {
+	for _, acl := range rules.Find(new(auth.Every())) {
 		if len(filters) == 0 || slices.ContainsFunc(filters, func(f auth.Filter) bool { return f.Matches(&acl) }) {
 			list.ACLs = append(list.ACLs, aclOf(&acl))
 		}
@@ -321,9 +319,12 @@ func decide(a *API, r *http.Request) (any, error) {
 		return nil, err
 	}
 	q := r.URL.Query()
-	acls, err := parseACLs("x " + strings.ReplaceAll(q.Get("operation"), ",", " ") + " " + q.Get("resource"))
+	acls, err := parseACLs("x " + q.Get("operation") + " " + q.Get("resource")) // whose, does not matter
 	if err != nil {
 		return nil, err
+	}
+	if len(acls) != 1 {
+		return nil, say(http.StatusUnprocessableEntity, "That is several operations.", "Ask for each on its own.")
 	}
 	c := auth.Client{Principal: principalOf(q.Get("principal"))}
 	if host := q.Get("host"); host != "" {

@@ -103,6 +103,7 @@ func TestACLsAreMadeExplainedAndDeleted(t *testing.T) {
 	}
 	c.call("DELETE", "/acls", "", 422)
 	c.call("POST", "/acls", `{"acls": ["anna fly topic:orders"]}`, 422)
+	c.call("GET", "/acls/decision?principal=anna&operation=read,write&resource=topic:t", "", 422)
 	c.call("GET", "/acls/decision?principal=anna&operation=read", "", 400)
 	c.call("GET", "/acls/decision?principal=anna&operation=read&resource=group:g&host=here", "", 422)
 	c.into(&list, "DELETE", "/acls?principal=User:anna", "", 200)

@@ -94,12 +94,9 @@ func (s *site) findACLs(ctx context.Context, f auth.Filter) ([]auth.ACL, error) 
 	return all, nil
 }
 
-// everyACL is the filter that means all.
-var everyACL = auth.Filter{Type: kmsg.ACLResourceTypeAny, Pattern: kmsg.ACLResourcePatternTypeAny, Operation: kmsg.ACLOperationAny, Permission: kmsg.ACLPermissionTypeAny}
-
 // aclFilter reads a filter from a form. What is not filled in means any.
 func aclFilter(r *http.Request) (f auth.Filter, some bool, err error) {
-	f = everyACL
+	f = auth.Every()
 	field := func(name string) string {
 		v := strings.TrimSpace(r.Form.Get(name))
 		some = some || v != ""
@@ -135,7 +132,7 @@ func (s *site) acls(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.findACLs(r.Context(), everyACL)
+	all, err := s.findACLs(r.Context(), auth.Every())
 	if v.Off, err = off(err); err != nil {
 		return nil, err
 	}
@@ -257,7 +254,7 @@ func (s *site) rules(ctx context.Context) (rules *auth.Rules, whole bool, err er
 		}
 		return rules, true, nil
 	}
-	all, err := s.findACLs(ctx, everyACL)
+	all, err := s.findACLs(ctx, auth.Every())
 	if err != nil {
 		return nil, false, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"minibroker/broker"
+	"minibroker/broker/auth"
 )
 
 func TestUsersAndQuotasAreSetAndRemoved(t *testing.T) {
@@ -72,7 +73,7 @@ var ruled = []broker.Option{broker.WithTopic("log", 1, nil), broker.WithConfig("
 // acls are those that the broker keeps, in one line each, in order.
 func acls(t *testing.T, w *browser) (lines []string) {
 	t.Helper()
-	found := w.b.Rules().Find(&everyACL)
+	found := w.b.Rules().Find(new(auth.Every()))
 	for _, a := range found {
 		lines = append(lines, a.String())
 	}

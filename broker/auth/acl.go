@@ -88,6 +88,11 @@ type Filter struct {
 	Permission            kmsg.ACLPermissionType // or ANY
 }
 
+// Every is the filter that means all ACLs.
+func Every() Filter {
+	return Filter{Type: kmsg.ACLResourceTypeAny, Pattern: kmsg.ACLResourcePatternTypeAny, Operation: kmsg.ACLOperationAny, Permission: kmsg.ACLPermissionTypeAny}
+}
+
 // Check says what is wrong with a filter; "" is nothing.
 func (f *Filter) Check() string {
 	switch {

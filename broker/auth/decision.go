@@ -97,16 +97,13 @@ func (r *Rules) Principals() []string {
 	if all == nil {
 		all = map[Principal]bool{}
 	}
-	for _, a := range r.Find(&anyACL) {
+	for _, a := range r.Find(new(Every())) {
 		if p, ok := ParsePrincipal(a.Principal); ok && p != Anybody {
 			all[p] = true
 		}
 	}
 	return texts(maps.Keys(all))
 }
-
-// anyACL is the filter that means all.
-var anyACL = Filter{Type: kmsg.ACLResourceTypeAny, Pattern: kmsg.ACLResourcePatternTypeAny, Operation: kmsg.ACLOperationAny, Permission: kmsg.ACLPermissionTypeAny}
 
 func texts(all iter.Seq[Principal]) []string {
 	names := []string{}
@@ -185,7 +182,7 @@ func (r *Rules) WhatMay(p Principal, host string) []Verdict {
 	}
 	var resources []Resource
 	hosts := map[string]bool{}
-	for _, a := range r.Find(&anyACL) {
+	for _, a := range r.Find(new(Every())) {
 		if !a.names(p) {
 			continue
 		}
