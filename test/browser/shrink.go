@@ -12,7 +12,8 @@ import (
 	"slices"
 )
 
-// shrink writes a picture in its 256 commonest colours.
+// shrink writes a picture in 256 of its colours: the commonest of those that are
+// alike, so that the shades of letters leave room for a rare red.
 func shrink(raw []byte) ([]byte, error) {
 	picture, err := png.Decode(bytes.NewReader(raw))
 	if err != nil {
@@ -30,8 +31,17 @@ func shrink(raw []byte) ([]byte, error) {
 		return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a.R, b.R), cmp.Compare(a.G, b.G), cmp.Compare(a.B, b.B))
 	})
 	var palette color.Palette
-	for _, c := range colours[:min(256, len(colours))] {
-		palette = append(palette, c)
+	taken := map[color.RGBA]bool{} // by the upper bits
+	for _, c := range colours {
+		if alike := (color.RGBA{c.R >> 4, c.G >> 4, c.B >> 4, 0}); !taken[alike] && len(palette) < 256 {
+			taken[alike] = true
+			palette = append(palette, c)
+		}
+	}
+	for _, c := range colours { // what room is left
+		if len(palette) < 256 && !slices.Contains(palette, color.Color(c)) {
+			palette = append(palette, c)
+		}
 	}
 	index := map[color.RGBA]uint8{}
 	for c := range count {
