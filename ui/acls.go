@@ -219,6 +219,10 @@ func (s *site) deleteACLs(r *http.Request) (string, error) {
 			return "", say(http.StatusNotFound, "problem.acl.gone")
 		}
 	}
+	s.settled(r.Context(), func() bool {
+		all, err := s.findACLs(r.Context(), f)
+		return err != nil || len(all) == 0
+	})
 	return "/security/acls?done=acl.deleted", nil
 }
 
@@ -241,6 +245,10 @@ func (s *site) createACLs(ctx context.Context, all []auth.ACL) error {
 			return refused(err, text(result.ErrorMessage))
 		}
 	}
+	s.settled(ctx, func() bool {
+		there, err := s.findACLs(ctx, auth.Every())
+		return err != nil || !slices.ContainsFunc(all, func(a auth.ACL) bool { return !slices.Contains(there, a) })
+	})
 	return nil
 }
 

@@ -10,8 +10,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"minibroker/internal/clock"
 )
 
 // usersView is the first of the pages about who may do what.
@@ -48,6 +51,26 @@ func off(err error) (why string, failed error) {
 		return p.Detail, nil
 	}
 	return "", err
+}
+
+// settled waits until the cluster shows a change: brokers of Apache Kafka learn of
+// it a moment after it was answered, and the page that follows would not have it.
+// After a second that page comes all the same.
+func (s *site) settled(ctx context.Context, shown func() bool) {
+	if s.broker != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for !shown() && ctx.Err() == nil {
+		again := make(chan struct{})
+		timer := clock.Real{}.AfterFunc(20*time.Millisecond, func() { close(again) })
+		select {
+		case <-again:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
 }
 
 func (s *site) users(r *http.Request) (any, error) {

@@ -5,6 +5,7 @@ package ui
 
 import (
 	"cmp"
+	"context"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -90,6 +91,7 @@ func (s *site) createToken(r *http.Request) (string, error) {
 	if err != nil {
 		return "", refused(err, "")
 	}
+	s.settled(r.Context(), func() bool { return s.hasToken(r.Context(), made.TokenID) })
 	return "/security/tokens?" + url.Values{"done": {"token.created"}, "id": {made.TokenID}}.Encode(), nil
 }
 
@@ -104,6 +106,12 @@ func lifetime(r *http.Request, field string) (time.Duration, error) {
 		return 0, say(http.StatusUnprocessableEntity, "problem.token.time")
 	}
 	return d, nil
+}
+
+// hasToken says whether the cluster shows a token.
+func (s *site) hasToken(ctx context.Context, id string) bool {
+	all, err := s.cluster.admin.DescribeDelegationTokens(ctx)
+	return err == nil && slices.ContainsFunc(all, func(t kadm.DelegationToken) bool { return t.TokenID == id })
 }
 
 // hmacOf finds the secret of the token in the path.
@@ -146,5 +154,6 @@ func (s *site) expireToken(r *http.Request) (string, error) {
 	if _, err := s.cluster.admin.ExpireDelegationToken(r.Context(), hmac, -time.Millisecond); err != nil {
 		return "", refused(err, "")
 	}
+	s.settled(r.Context(), func() bool { return !s.hasToken(r.Context(), r.PathValue("id")) })
 	return "/security/tokens?done=token.expired", nil
 }
