@@ -20,6 +20,7 @@ import (
 
 type aclsView struct {
 	ACLs     []aclRow `json:"acls"`
+	Columns  []column `json:"-"`
 	Off      string   `json:"off,omitempty"` // why the cluster tells of no ACLs
 	Total    int      `json:"total"`         // that fit the search
 	Search   string   `json:"-"`
@@ -126,6 +127,16 @@ func aclFilter(r *http.Request) (f auth.Filter, some bool, err error) {
 	return f, some, nil
 }
 
+// aclColumns are what the list of ACLs can be sorted by.
+var aclColumns = []sortable[aclRow]{
+	byWords("principal", func(a aclRow) string { return a.Principal }).called("acl.principal"),
+	byWords("permission", func(a aclRow) string { return a.Permission }).called("acl.permission"),
+	byWords("operation", func(a aclRow) string { return a.Operation }).called("acl.operation"),
+	byWords("resource", func(a aclRow) string { return a.Resource }).called("acl.resource"),
+	byWords("name", func(a aclRow) string { return a.Name }),
+	byWords("host", func(a aclRow) string { return a.Host }),
+}
+
 func (s *site) acls(r *http.Request) (any, error) {
 	v := aclsView{ACLs: []aclRow{}, Resources: aclResources, Search: strings.TrimSpace(r.Form.Get("q"))}
 	f, some, err := aclFilter(r)
@@ -146,9 +157,11 @@ func (s *site) acls(r *http.Request) (any, error) {
 			found = append(found, all[i])
 		}
 	}
-	from, previous, next := paged(r, len(found))
-	v.Total, v.Previous, v.Next = len(found), previous, next
-	v.ACLs = rowsOfACLs(found[from:min(from+pageRows, len(found))])
+	rows := rowsOfACLs(found)
+	_, v.Columns = sortBy(r, "", rows, aclColumns)
+	from, previous, next := paged(r, len(rows))
+	v.Total, v.Previous, v.Next = len(rows), previous, next
+	v.ACLs = rows[from:min(from+pageRows, len(rows))]
 	return v, nil
 }
 

@@ -84,7 +84,7 @@ func TestEveryTextThatIsAskedForExistsAndNoOther(t *testing.T) {
 	for _, state := range shareStates {
 		used["share."+state], used["share."+state+".means"] = true, true
 	}
-	for _, list := range [][]column{heads("", topicColumns), heads("", partitionColumns), heads("", producerColumns), heads("", consumerColumns), heads("", groupColumns),
+	for _, list := range [][]column{heads("", userColumns), heads("", aclColumns), heads("", topicColumns), heads("", partitionColumns), heads("", producerColumns), heads("", consumerColumns), heads("", groupColumns),
 		heads("", memberColumns), heads("", offsetColumns), heads("", shareColumns), heads("", brokerColumns), heads("", transactionColumns), heads("", doctorColumns)} {
 		for _, c := range list {
 			used[c.Text] = true

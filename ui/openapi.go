@@ -36,7 +36,7 @@ var fields = map[string]string{
 	"POST /topics/{topic}/partitions": "partitions", "POST /topics/{topic}/purge": "name partition", "POST /topics/{topic}/clone": "to messages", "POST /topics/{topic}/recreate": "name",
 	"POST /topics/{topic}/send": "key key_empty value value_null headers partition copies file", "POST /groups/{group}/reset": "topic target", "POST /groups/{group}/delete": "name",
 	"POST /groups/{group}/forget": "topic name", "POST /brokers/{id}": "config value reset", "POST /security/users": "user mechanism password iterations",
-	"POST /security/users/delete": "user mechanism name", "GET /security/users/delete": "user mechanism", "GET /security/acls": "q principal host permission operation resource name pattern from",
+	"POST /security/users/delete": "user mechanism name", "GET /security/users/delete": "user mechanism", "GET /security/acls": "q principal host permission operation resource name pattern from sort", "GET /security": "sort",
 	"GET /security/acls/delete": "principal host permission operation resource name pattern", "POST /security/acls/delete": "principal host permission operation resource name pattern acl",
 	"GET /security/acls/new": "plan kind principal host permission operation resource name pattern topic to group transaction", "POST /security/acls/new": "kind principal host permission operation resource name pattern topic to group transaction",
 	"GET /security/who": "operation resource name principal host", "POST /security/quotas": "user client ip key value delete",

@@ -20,6 +20,7 @@ import (
 // usersView is the first of the pages about who may do what.
 type usersView struct {
 	Users      []scramRow `json:"users"`
+	Columns    []column   `json:"-"`
 	Off        string     `json:"off,omitempty"` // why the cluster tells of no users
 	Mechanisms []string   `json:"-"`
 }
@@ -73,6 +74,13 @@ func (s *site) settled(ctx context.Context, shown func() bool) {
 	}
 }
 
+// userColumns are what the list of users can be sorted by.
+var userColumns = []sortable[scramRow]{
+	byWords("user", func(u scramRow) string { return u.User }),
+	byWords("mechanism", func(u scramRow) string { return u.Mechanism }).called("user.mechanism"),
+	by("iterations", func(u scramRow) int32 { return u.Iterations }).called("user.iterations"),
+}
+
 func (s *site) users(r *http.Request) (any, error) {
 	v := usersView{Users: []scramRow{}, Mechanisms: scramMechanisms}
 	// Apache Kafka leaves those who may not ask without an answer, and with it what
@@ -88,6 +96,7 @@ func (s *site) users(r *http.Request) (any, error) {
 			v.Users = append(v.Users, scramRow{u.User, c.Mechanism.String(), c.Iterations})
 		}
 	}
+	_, v.Columns = sortBy(r, "", v.Users, userColumns)
 	return v, nil
 }
 

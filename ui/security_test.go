@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -126,6 +127,9 @@ func TestACLsAreShownBeforeTheyAreDeleted(t *testing.T) {
 	w := open(t, append(ruled, broker.WithACL("ann read topic:log", "deny ann write topic:lo*", "bob read topic:log", "User:<b> read topic:log"))...)
 	w.see("/security/acls", 200, "User:&lt;b&gt;", "DENY", "4 ACLs")
 	w.see("/security/acls?q=BOB", 200, "User:bob", "1 ACL")
+	if page := w.see("/security/acls?sort=-principal", 200, `aria-sort="descending"`); strings.LastIndex(page, "User:bob") > strings.LastIndex(page, "User:&lt;b&gt;") {
+		t.Error("sorted by principals, turned round, bob comes after <b>")
+	}
 	w.see("/security/acls?principal=User:ann", 200, "2 ACLs", "Delete all of this principal")
 	w.see("/security/acls?principal=User:eve", 200, "No ACL fits")
 	w.see("/security/acls/delete?principal=User:ann", 200, "2 ACLs would be deleted", "Nothing is deleted yet")
