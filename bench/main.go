@@ -195,8 +195,9 @@ func (b *bench) once(w *work, s *server) ([]float64, error) {
 }
 
 // warmMemory touches memory and lets it go again. A virtual machine gets its
-// memory from its host at the first touch, which is slow, and should not count
-// for the server that happens to come first.
+// memory from its host at the first touch, and again when it was free for some
+// seconds, which is slow, and should not count for the server that comes first, or
+// that has given its own back.
 func warmMemory(size int) {
 	info, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"minibroker/protocol/record"
@@ -61,6 +63,8 @@ func produceFrame(clientID, topic string, partitions int, raw []byte) []byte {
 	return encode(clientID, req)
 }
 
+var errNotLeader = errors.New("produce failed: the broker does not lead the partition")
+
 // checkProduced says what is wrong with an answer to produceFrame.
 func checkProduced(answer []byte) error {
 	resp := kmsg.NewPtrProduceResponse()
@@ -70,6 +74,9 @@ func checkProduced(answer []byte) error {
 	}
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
+			if p.ErrorCode == kerr.NotLeaderForPartition.Code {
+				return errNotLeader
+			}
 			if p.ErrorCode != 0 {
 				return fmt.Errorf("produce failed with error %d", p.ErrorCode)
 			}
@@ -80,15 +87,22 @@ func checkProduced(answer []byte) error {
 
 // produce sends requests for about this many bytes and gives what it sent.
 func (b *bench) produce(s *server, c *client, frame []byte, bytes int) error {
-	answer, err := b.first(s, c, frame, answerNow)
-	if err != nil {
-		return err
-	}
-	if err := checkProduced(answer); err != nil {
-		return err
+	for tries := 0; ; tries++ {
+		answer, err := b.first(s, c, frame, answerNow)
+		if err == nil {
+			err = checkProduced(answer)
+		}
+		if errors.Is(err, errNotLeader) && tries < 100 {
+			pause() // Kafka's controller says who leads before they know
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		break
 	}
 	n := min(5, max(1, 512<<10/len(frame))) // as many as Kafka's clients have in flight
-	_, err = c.pump(load{frames: repeat(frame, n), n: n, times: max(1, bytes/(n*len(frame)))})
+	_, err := c.pump(load{frames: repeat(frame, n), n: n, times: max(1, bytes/(n*len(frame)))})
 	return err
 }
 
@@ -96,6 +110,9 @@ func produceWork(partitions, batchSize, recordSize int, codec record.Codec) func
 	return func(b *bench, s *server) ([]float64, error) {
 		bytes := b.amount(s, 1<<30, 256<<20)
 		raw := batch(batchSize, recordSize, codec)
+		if !b.quick { // there rounds are short
+			warmMemory(bytes)
+		}
 		var cpu float64
 		err := b.withTopic(s, partitions, func(c *client, topic string) (err error) {
 			frame := produceFrame(fmt.Sprintf("produce-%d-%d-%d", partitions, recordSize, codec), topic, partitions, raw)
