@@ -20,15 +20,13 @@ type lazySocket struct {
 	net.Conn
 	raw  syscall.RawConn
 	try  func(fd uintptr) bool // read, made once
-	idle func() error          // called before it waits
 	into *protocol.FrameReader
 	n    int
 	err  error
 }
 
-// lazily is nc, as a protocol.LazyReader if it is a socket: then idle is called
-// each time before it waits, and its error ends the read.
-func lazily(nc net.Conn, idle func() error) io.Reader {
+// lazily is nc, as a protocol.LazyReader if it is a socket.
+func lazily(nc net.Conn) io.Reader {
 	c, ok := nc.(syscall.Conn)
 	if !ok {
 		return nc
@@ -37,7 +35,7 @@ func lazily(nc net.Conn, idle func() error) io.Reader {
 	if err != nil {
 		return nc
 	}
-	s := &lazySocket{Conn: nc, raw: raw, idle: idle}
+	s := &lazySocket{Conn: nc, raw: raw}
 	s.try = s.read
 	return s
 }
@@ -48,7 +46,7 @@ func (s *lazySocket) ReadLazily(m *protocol.FrameReader) (int, error) {
 		return 0, err
 	}
 	if s.err != nil {
-		return 0, s.err
+		return 0, os.NewSyscallError("read", s.err)
 	}
 	if s.n == 0 {
 		return 0, io.EOF
@@ -59,15 +57,13 @@ func (s *lazySocket) ReadLazily(m *protocol.FrameReader) (int, error) {
 // read reads once; false if there is nothing to read yet.
 func (s *lazySocket) read(fd uintptr) bool {
 	for {
-		n, err := syscall.Read(int(fd), s.into.Room())
-		switch err {
+		s.n, s.err = syscall.Read(int(fd), s.into.Room())
+		switch s.err {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			s.into.Idle()
-			s.err = s.idle()
-			return s.err != nil
+			return false
 		default:
-			s.n, s.err = n, os.NewSyscallError("read", err)
 			return true
 		}
 	}

@@ -7,4 +7,4 @@ import (
 	"net"
 )
 
-func lazily(nc net.Conn, _ func() error) io.Reader { return nc }
+func lazily(nc net.Conn) io.Reader { return nc }
