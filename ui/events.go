@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,9 +21,6 @@ import (
 
 // eventKinds are the kinds of what happens.
 var eventKinds = []string{"group", "topic", "client", "change", "broker"}
-
-// changesKept is how many changes and brokers are remembered.
-const changesKept = 1000
 
 // changing are the APIs that change what all clients see. What clients do all the
 // time is on /wire.
@@ -47,7 +43,7 @@ type happening struct {
 type memory struct {
 	since   time.Time
 	steps   steps
-	changes changes
+	changes recent[happening] // and brokers that stopped and started
 }
 
 // remember begins, and ends with stop.
@@ -68,34 +64,6 @@ func remember(b *broker.Broker, stop context.Context) *memory {
 	return m
 }
 
-// changes are the newest changes, and brokers that stopped and started.
-type changes struct {
-	mu  sync.Mutex
-	all []happening // oldest first
-}
-
-func (c *changes) note(h happening) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.all) >= 2*changesKept {
-		c.all = append(c.all[:0], c.all[len(c.all)-changesKept:]...)
-	}
-	c.all = append(c.all, h)
-}
-
-// newest are the latest that are wanted, newest first.
-func (c *changes) newest(wanted func(happening) bool, most int) []happening {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	found := []happening{}
-	for i := len(c.all) - 1; i >= 0 && len(found) < most; i-- {
-		if wanted(c.all[i]) {
-			found = append(found, c.all[i])
-		}
-	}
-	return found
-}
-
 // happenings are the newest of what happened: to a topic or to anything, of some
 // kinds or of all.
 func (s *site) happenings(l *language, most int, topic string, kinds ...string) []happening {
@@ -105,7 +73,7 @@ func (s *site) happenings(l *language, most int, topic string, kinds ...string) 
 		return found
 	}
 	if wanted("group") {
-		for _, e := range s.past.steps.newest(func(e step) bool { return topic == "" || e.about(topic) }, most, l) {
+		for _, e := range s.past.steps.told(func(e step) bool { return topic == "" || e.about(topic) }, most, l) {
 			text := e.Text
 			if len(e.Assigned) > 0 {
 				text += ": " + strings.Join(e.Assigned, "; ")
@@ -156,7 +124,7 @@ func (s *site) events(r *http.Request) (any, error) {
 	} else {
 		v.Kind = ""
 	}
-	all := slices.DeleteFunc(s.happenings(languageOf(r), 3*changesKept, "", kinds...), func(h happening) bool { return !h.has(v.Search) })
+	all := slices.DeleteFunc(s.happenings(languageOf(r), 3*recentKept, "", kinds...), func(h happening) bool { return !h.has(v.Search) })
 	v.Total = len(all)
 	v.From, v.Previous, v.Next = paged(r, len(all))
 	v.Rows = all[v.From:min(len(all), v.From+pageRows)]

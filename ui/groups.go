@@ -243,7 +243,7 @@ func (s *site) group(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if s.broker != nil {
-		g.Steps = s.past.steps.newest(func(of step) bool { return of.Group == visible(g.ID) }, stepsShown, languageOf(r))
+		g.Steps = s.past.steps.told(func(of step) bool { return of.Group == visible(g.ID) }, stepsShown, languageOf(r))
 	}
 	members := memberColumns
 	if s.broker == nil {

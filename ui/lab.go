@@ -114,7 +114,7 @@ func (s *site) lab(r *http.Request) (any, error) {
 	if v.Frame, err = s.newLook(r).frame(r.Context()); err != nil {
 		return nil, err
 	}
-	v.Frame.Events = s.past.steps.newest(func(step) bool { return true }, stepsShown, languageOf(r))
+	v.Frame.Events = s.past.steps.told(func(step) bool { return true }, stepsShown, languageOf(r))
 	slices.Reverse(v.Frame.Events)
 	return v, nil
 }

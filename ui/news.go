@@ -62,15 +62,12 @@ func (n *news) newest(wanted func(topicNews) bool, most int, l *language) []happ
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	found := []happening{}
-	for i := len(n.all) - 1; i >= 0 && len(found) < most; i-- {
-		if !wanted(n.all[i]) {
-			continue
-		}
+	for _, one := range newestOf(n.all, wanted, most) {
 		text := l.text("overview.topic.came")
-		if n.all[i].gone {
+		if one.gone {
 			text = l.text("overview.topic.went")
 		}
-		found = append(found, happening{At: n.all[i].at.UTC(), Kind: "topic", Who: n.all[i].topic, Text: text})
+		found = append(found, happening{At: one.at.UTC(), Kind: "topic", Who: one.topic, Text: text})
 	}
 	return found
 }

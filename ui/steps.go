@@ -7,18 +7,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"minibroker/broker"
 )
 
-const (
-	// stepsKept is how many steps of groups are remembered, stepsShown how many
-	// one page tells.
-	stepsKept  = 1000
-	stepsShown = 40
-)
+// stepsShown is how many steps one page tells.
+const stepsShown = 40
 
 // step is something that happened to a group.
 type step struct {
@@ -43,20 +38,9 @@ func (s step) about(topic string) bool {
 func (s step) Moved() bool { return s.From != s.To }
 
 // steps are the newest steps of all groups.
-type steps struct {
-	mu  sync.Mutex
-	all []step // oldest first
-}
+type steps struct{ recent[step] }
 
-func (s *steps) happened(e broker.GroupEvent) {
-	next := stepOf(e)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.all) >= 2*stepsKept {
-		s.all = append(s.all[:0], s.all[len(s.all)-stepsKept:]...)
-	}
-	s.all = append(s.all, next)
-}
+func (s *steps) happened(e broker.GroupEvent) { s.note(stepOf(e)) }
 
 func stepOf(e broker.GroupEvent) step {
 	s := step{At: e.Time.UTC(), Group: visible(e.Group), From: e.From, To: e.To, Epoch: e.Epoch, Member: visible(e.Member), Why: e.Why, Reason: visible(e.Reason)}
@@ -66,15 +50,12 @@ func stepOf(e broker.GroupEvent) step {
 	return s
 }
 
-// newest are the latest steps that are wanted, newest first.
-func (s *steps) newest(wanted func(step) bool, most int, l *language) []step {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	found := []step{}
-	for i := len(s.all) - 1; i >= 0 && len(found) < most; i-- {
-		if wanted(s.all[i]) {
-			found = append(found, s.all[i].in(l))
-		}
+// told are the latest steps that are wanted, newest first, in the words of a
+// language.
+func (s *steps) told(wanted func(step) bool, most int, l *language) []step {
+	found := s.newest(wanted, most)
+	for i := range found {
+		found[i] = found[i].in(l)
 	}
 	return found
 }
