@@ -86,6 +86,14 @@ func (d *decoder) string(before string) string {
 	return before
 }
 
+// topic is the name of a topic, or its id (KIP-516). before is as of string.
+func (d *decoder) topic(byID bool, before string) (name string, id [16]byte) {
+	if byID {
+		return "", [16]byte(d.take(16))
+	}
+	return d.string(before), id
+}
+
 // noTags passes over an empty section of tags.
 func (d *decoder) noTags() {
 	if d.flexible && d.take(1)[0] != 0 {
@@ -132,11 +140,7 @@ func (p *ProduceDecoder) Decode(version int16, body []byte) *kmsg.ProduceRequest
 		r.Topics, t = next(r.Topics)
 		name := t.Topic
 		*t = kmsg.ProduceRequestTopic{}
-		if version >= 13 {
-			t.TopicID = [16]byte(d.take(16))
-		} else {
-			t.Topic = d.string(name)
-		}
+		t.Topic, t.TopicID = d.topic(version >= 13, name)
 		first := len(p.partitions)
 		for range d.size() {
 			if d.odd {
@@ -204,11 +208,7 @@ func (f *FetchDecoder) Decode(version int16, body []byte) *kmsg.FetchRequest {
 		r.Topics, t = next(r.Topics)
 		name := t.Topic
 		*t = kmsg.FetchRequestTopic{}
-		if version >= 13 {
-			t.TopicID = [16]byte(d.take(16))
-		} else {
-			t.Topic = d.string(name)
-		}
+		t.Topic, t.TopicID = d.topic(version >= 13, name)
 		first := len(f.partitions)
 		for range d.size() {
 			if d.odd {

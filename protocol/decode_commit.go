@@ -36,11 +36,7 @@ func (c *CommitDecoder) Decode(version int16, body []byte) *kmsg.OffsetCommitReq
 		r.Topics, t = next(r.Topics)
 		name := t.Topic
 		*t = kmsg.OffsetCommitRequestTopic{}
-		if version >= 10 {
-			t.TopicID = [16]byte(d.take(16))
-		} else {
-			t.Topic = d.string(name)
-		}
+		t.Topic, t.TopicID = d.topic(version >= 10, name)
 		first := len(c.partitions)
 		for range d.size() {
 			if d.odd {
