@@ -206,15 +206,17 @@ func (j *janitor) forget(t *topic) {
 		}
 	}
 	j.mu.Unlock()
-	j.droppedUntil(bytes, collectSoon)
+	j.droppedFor(collectSoon, bytes)
 }
 
 // dropped notes that logs let go of so many bytes. The runtime alone would
 // find them when the garbage collector next runs, and that may be two minutes
 // later in an idle process.
-func (j *janitor) dropped(bytes int64) { j.droppedUntil(bytes, collectAfter) }
+func (j *janitor) dropped(bytes int64) { j.droppedFor(collectAfter, bytes) }
 
-func (j *janitor) droppedUntil(bytes int64, collect time.Duration) {
+// droppedFor is dropped, with how long nothing more must be dropped before the
+// runtime is asked to find them.
+func (j *janitor) droppedFor(collect time.Duration, bytes int64) {
 	if bytes <= 0 {
 		return
 	}
