@@ -1,48 +1,27 @@
 package ui
 
-// This file owns filter expressions on messages, in CEL (https://cel.dev).
+// This file owns which messages a page shows: those of a search text and of an
+// expression in CEL (https://cel.dev).
 
 import (
 	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
-	"sync"
 
-	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// filterCost bounds the work of one expression on one message.
-const filterCost = 1 << 16
-
 // notBool is why an expression that says no yes or no cannot be a filter.
 const notBool = "the result is neither true nor false"
-
-// filterEnv is what an expression may name. Making it takes milliseconds, so
-// it is made when the first expression comes.
-var filterEnv = sync.OnceValues(func() (*cel.Env, error) {
-	return cel.NewEnv(
-		cel.Variable("key", cel.DynType),
-		cel.Variable("value", cel.DynType),
-		cel.Variable("headers", cel.MapType(cel.StringType, cel.StringType)),
-		cel.Variable("topic", cel.StringType),
-		cel.Variable("partition", cel.IntType),
-		cel.Variable("offset", cel.IntType),
-		cel.Variable("time", cel.TimestampType),
-		cel.Variable("size", cel.IntType),
-		cel.CrossTypeNumericComparisons(true),
-		cel.ParserExpressionSizeLimit(10_000),
-	)
-})
 
 // filter says which messages a page shows.
 type filter struct {
 	text       string // in key, value or headers; empty: any
 	expression string
-	program    cel.Program
-	unjudged   bool // messages that it cannot judge are shown, too
+	program    *celProgram // nil: any
+	unjudged   bool        // messages that it cannot judge are shown, too
 
 	Failed   int // messages on which the expression could not be worked out
 	failures []failure
@@ -81,19 +60,17 @@ func newFilter(text, expression string) (*filter, error) {
 	wrong := func(detail string) error {
 		return &problem{status: http.StatusUnprocessableEntity, Key: "problem.filter", Detail: detail}
 	}
-	env, err := filterEnv()
+	language, err := cel()
 	if err != nil {
 		return nil, err
 	}
-	ast, issues := env.Compile(expression)
-	if issues.Err() != nil {
-		return nil, wrong(visible(issues.Err().Error()))
+	if f.program, err = language.compile(expression); err != nil {
+		return nil, wrong(visible(err.Error()))
 	}
-	if out := ast.OutputType(); out != cel.BoolType && out != cel.DynType {
-		return nil, wrong(notBool + ": it is a " + out.String())
+	if gives := f.program.gives; gives != types.BoolType && gives != types.DynType {
+		return nil, wrong(notBool + ": it is a " + gives.String())
 	}
-	f.program, err = env.Program(ast, cel.CostLimit(filterCost), cel.InterruptCheckFrequency(1000))
-	return f, err
+	return f, nil
 }
 
 // Set says whether any message can be left out.
@@ -144,7 +121,7 @@ func (f *filter) judge(ctx context.Context, r *kgo.Record) (yes bool, why string
 	for _, h := range r.Headers {
 		headers[h.Key] = string(h.Value)
 	}
-	result, _, err := f.program.ContextEval(ctx, map[string]any{
+	result, err := f.program.eval(ctx, map[string]any{
 		"key": named(r.Key), "value": named(r.Value), "headers": headers, "topic": r.Topic, "partition": int64(r.Partition),
 		"offset": r.Offset, "time": r.Timestamp, "size": int64(len(r.Key) + len(r.Value)),
 	})

@@ -48,6 +48,10 @@ var forbidden = map[string][]string{
 		"NormFloat64", "ExpFloat64", "Perm", "Shuffle"},
 }
 
+// unlinked are packages whose initialization every start of the program would
+// pay for, used or not, with the file that does without.
+var unlinked = map[string]string{"cel.dev/cel-go/cel": "ui/cel.go"}
+
 // files parses all Go files of the module that are neither tests nor below a
 // directory of test helpers.
 func files(t *testing.T, visit func(pkg, path string, f *ast.File, fset *token.FileSet)) {
@@ -96,6 +100,9 @@ func TestImportsPointOneWay(t *testing.T) {
 			ours, ok := strings.CutPrefix(name, module+"/")
 			if ok && !slices.Contains(allowed, ours) {
 				t.Errorf("%s: %s may not import %s", path, pkg, ours)
+			}
+			if without, ok := unlinked[name]; ok {
+				t.Errorf("%s: %s makes the program slow to start: see %s", path, name, without)
 			}
 		}
 	})
