@@ -2,9 +2,8 @@
 traceback and exit status 1.
 """
 import argparse
-import subprocess
-import sys
-import threading
+import multiprocessing
+import multiprocessing.connection
 import time
 
 import kafka
@@ -16,11 +15,13 @@ from kafka.structs import OffsetAndMetadata
 p = argparse.ArgumentParser()
 p.add_argument("--bootstrap", required=True)
 p.add_argument("--topic", required=True)
-p.add_argument("--join", help="only be a member of this group, which reads the topic of the same name, until killed")
 a = p.parse_args()
 DEADLINE = time.time() + 100
 VERSION = tuple(int(n) for n in kafka.__version__.split(".")[:2])
 COMMON = {"bootstrap_servers": a.bootstrap}
+# Clients that work at the same time are in processes of their own: in 3.0 two threads that make the class of the same
+# message at once can break it, and then nobody in their process hears the broker's answers.
+fork = multiprocessing.get_context("fork")
 
 
 def offset_of(n):
@@ -37,21 +38,50 @@ def take(c, n):
     return [next(c) for _ in range(n)]
 
 
-def member(topic, **more):
-    c = consumer(topic, session_timeout_ms=6000, heartbeat_interval_ms=100, **more)
-    c.subscribe([topic])
-    return c
+class Member:
+    """A member of the group that has the topic's name, in a process of its own."""
+
+    def __init__(self, topic, **more):
+        self.partitions = set()
+        self.pipe, its = fork.Pipe()
+        self.process = fork.Process(target=self.run, args=(its, topic), kwargs=more, daemon=True)
+        self.process.start()
+        its.close()
+
+    def run(self, pipe, topic, **more):
+        """Polls, and tells its partitions whenever they are others, until it is told to end."""
+        c = consumer(topic, session_timeout_ms=6000, heartbeat_interval_ms=100, **more)
+        c.subscribe([topic])
+        # 3.0 may join before it knows the partitions. It joins again when it does, but if a poll ends meanwhile it
+        # forgets to take the answer: it has no partitions for ever.
+        while not c.partitions_for_topic(topic):
+            assert time.time() < DEADLINE, "nobody knows the topic"
+        has = set()
+        while not pipe.poll():
+            c.poll(100)
+            if c.assignment() != has:
+                has = c.assignment()
+                pipe.send(has)
+        c.close()
+
+    def close(self):
+        self.pipe.send("end")
+        self.process.join(max(0, DEADLINE - time.time()))
+        assert self.process.exitcode == 0, self.process.exitcode
+
+    def kill(self):
+        self.process.kill()
+        self.process.join()
 
 
 def until(members, want):
-    """Polls the members until they have so many partitions."""
-    while [len(c.assignment()) for c in members] != want:
-        assert time.time() < DEADLINE, "%s, want %s" % ([c.assignment() for c in members], want)
-        polls = [threading.Thread(target=c.poll, args=(100,)) for c in members]  # a poll waits while the group joins
-        for t in polls:
-            t.start()
-        for t in polls:
-            t.join()
+    """Waits until the members have so many partitions."""
+    while [len(m.partitions) for m in members] != want:
+        told = multiprocessing.connection.wait([m.pipe for m in members], DEADLINE - time.time())
+        assert told, "%s, want %s" % ([m.partitions for m in members], want)
+        for m in members:
+            if m.pipe in told:
+                m.partitions = m.pipe.recv()
 
 
 def call(admin, *names):
@@ -102,9 +132,9 @@ def rebalance():
     """Two members share four partitions, and the one that stays gets them all."""
     topic = a.topic + "-members"
     create(topic, 4).close()
-    first, second = member(topic), member(topic)
+    first, second = Member(topic), Member(topic)
     until([first, second], [2, 2])
-    assert {tp.partition for c in (first, second) for tp in c.assignment()} == {0, 1, 2, 3}
+    assert {tp.partition for m in (first, second) for tp in m.partitions} == {0, 1, 2, 3}
     second.close()
     until([first], [4])
     first.close()
@@ -114,37 +144,28 @@ def crash():
     """A member is killed: the other gets its partitions when the session is over."""
     topic = a.topic + "-crash"
     create(topic, 4).close()
-    stays = member(topic)
+    stays = Member(topic)
     until([stays], [4])
-    dies = subprocess.Popen([sys.executable, __file__, "--bootstrap", a.bootstrap, "--topic", topic, "--join", topic])
-    try:
-        until([stays], [2])
-    finally:
-        dies.kill()
-        dies.wait()
+    dies = Member(topic)
+    until([stays, dies], [2, 2])
+    dies.kill()
     killed = time.time()
     until([stays], [4])
     assert time.time() - killed > 3, "the dead member's partitions were given away at once"
     stays.close()
 
 
-def join():
-    c = member(a.join)
-    while True:
-        c.poll(1000)
-
-
 def static_members():
     """A static member goes and comes back to its partitions."""
     topic = a.topic + "-static"
     create(topic, 4).close()
-    first, second = member(topic, group_instance_id="first"), member(topic, group_instance_id="second")
+    first, second = Member(topic, group_instance_id="first"), Member(topic, group_instance_id="second")
     until([first, second], [2, 2])
-    had = second.assignment()
+    had = second.partitions
     second.close()
-    second = member(topic, group_instance_id="second")
+    second = Member(topic, group_instance_id="second")
     until([first, second], [2, 2])
-    assert second.assignment() == had, (had, second.assignment())
+    assert second.partitions == had, (had, second.partitions)
     first.close()
     second.close()
 
@@ -211,30 +232,18 @@ def administration():
     admin.close()
 
 
-if a.join:
-    join()
-failures = []
-
-
-def run(f):
-    try:
-        f()
-    except BaseException:
-        failures.append(f.__name__)
-        raise  # the thread prints it
-
-
 parts = [produce_and_consume, administration]
 if VERSION >= (2, 1):
     # In 2.0 a member's own threads may wait for each other's locks when its group rebalances.
     parts += [rebalance, crash, transactions]
 if "group_instance_id" in KafkaConsumer.DEFAULT_CONFIG:
     parts.append(static_members)
-threads = [threading.Thread(target=run, args=(f,)) for f in parts]
-for t in threads:
-    t.start()
-for t in threads:
-    t.join()
+processes = [fork.Process(target=f, name=f.__name__) for f in parts]
+for process in processes:
+    process.start()
+for process in processes:
+    process.join()
+failures = [process.name for process in processes if process.exitcode != 0]  # each has printed its traceback
 if failures:
     raise SystemExit("failed: " + ", ".join(failures))
 print("kafka-python", kafka.__version__)
