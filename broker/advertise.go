@@ -55,7 +55,7 @@ type surroundings struct {
 // newAdvertiser reads --advertise and --published, for so many brokers; both may
 // be empty. Its errors are one line for people, that names the fix.
 func newAdvertiser(rules, published string, brokers int) (*advertiser, error) {
-	a := &advertiser{look: lookAround, clock: clock.Real{}, log: slog.New(slog.DiscardHandler)}
+	a := &advertiser{look: lookAround, clock: clock.Real{}, log: discarded}
 	var err error
 	if a.rules, err = parseRules(rules); err != nil {
 		return nil, err

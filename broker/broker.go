@@ -30,7 +30,7 @@ type Broker struct {
 	nodes     []*node // the logical brokers, by id
 
 	config      atomic.Pointer[config.Broker]
-	groupConfig atomic.Pointer[group.Config] // read from config
+	groupConfig atomic.Pointer[group.Config] // read from config; nil before its first use
 	image       atomic.Pointer[image]
 	features    atomic.Pointer[featureLevels]
 	apiVersions [6]atomic.Pointer[versions] // by version of ApiVersions
@@ -42,7 +42,6 @@ type Broker struct {
 
 	replication   replication
 	balance       balance
-	shareSessions *shareSessions
 	janitor       janitor
 	transactions  transactions
 	quotas        quotas
@@ -185,7 +184,9 @@ func (b *Broker) Close() error {
 		b.doors.Lock() // whoever starts a broker now finds the cluster closed
 		close(b.closing)
 		for _, n := range b.nodes {
-			errs = append(errs, n.shut())
+			if err := n.shut(); err != nil {
+				errs = append(errs, err)
+			}
 		}
 		b.doors.Unlock()
 		b.conns.closeAll()

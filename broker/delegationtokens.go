@@ -22,12 +22,14 @@ type delegationTokens struct {
 
 // reset forgets all tokens.
 func (d *delegationTokens) reset(cfg *config.Broker, now int64) {
-	d.restore(auth.NewTokens(auth.TokenLimits{
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all = auth.NewTokens(auth.TokenLimits{
 		Secret:   cfg.String("delegation.token.secret.key"),
 		Lifetime: int64(cfg.Int("delegation.token.max.lifetime.ms")),
 		Renewal:  int64(cfg.Int("delegation.token.expiry.time.ms")),
 		Sweep:    int64(cfg.Int("delegation.token.expiry.check.interval.ms")),
-	}, now))
+	}, now)
 }
 
 // snapshot is a copy of all tokens.

@@ -31,7 +31,8 @@ type fetchSessions struct {
 	byID map[int32]*fetchSession
 	// Sessions by last use: a ring around idle, the longest unused first.
 	idle fetchSession
-	// old holds the sessions older than evictableAfter, smallest first.
+	// old holds the sessions older than evictableAfter, smallest first; nil before
+	// the first.
 	old *btree.BTreeG[*fetchSession]
 }
 
@@ -73,17 +74,16 @@ type sessionPartition struct {
 }
 
 func newFetchSessions() *fetchSessions {
-	s := &fetchSessions{
-		byID: make(map[int32]*fetchSession),
-		old: btree.NewBTreeGOptions(func(a, b *fetchSession) bool {
-			if a.size != b.size {
-				return a.size < b.size
-			}
-			return a.id < b.id
-		}, btree.Options{NoLocks: true}),
-	}
+	s := &fetchSessions{byID: make(map[int32]*fetchSession)}
 	s.idle.prev, s.idle.next = &s.idle, &s.idle
 	return s
+}
+
+func smallerFetchSession(a, b *fetchSession) bool {
+	if a.size != b.size {
+		return a.size < b.size
+	}
+	return a.id < b.id
 }
 
 // len is the number of sessions.
@@ -124,6 +124,9 @@ func (s *fetchSessions) touch(f *fetchSession, size int, now int64) {
 	}
 	f.size = size
 	if !f.isOld && now-f.created > evictableAfter {
+		if s.old == nil {
+			s.old = btree.NewBTreeGOptions(smallerFetchSession, btree.Options{NoLocks: true})
+		}
 		f.isOld = true
 		s.old.Set(f)
 	}
@@ -153,12 +156,13 @@ func (s *fetchSessions) evict(size int, now int64) bool {
 		s.remove(f)
 		return true
 	}
-	f, ok := s.old.Min()
-	if !ok || size <= f.size {
-		return false
+	if s.old != nil {
+		if f, ok := s.old.Min(); ok && size > f.size {
+			s.remove(f)
+			return true
+		}
 	}
-	s.remove(f)
-	return true
+	return false
 }
 
 func (s *fetchSessions) remove(f *fetchSession) {

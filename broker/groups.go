@@ -204,11 +204,18 @@ func (s *groups) stop() {
 }
 
 // config is what the broker's configs say about groups now.
-func (s *groups) config() *group.Config { return s.b.groupConfig.Load() }
+func (s *groups) config() *group.Config {
+	for {
+		if c := s.b.groupConfig.Load(); c != nil {
+			return c
+		}
+		s.b.groupConfig.CompareAndSwap(nil, s.b.newGroupConfig(s.b.config.Load()))
+	}
+}
 
-// readGroupConfig reads what the broker's configs say about groups.
-func (b *Broker) readGroupConfig(cfg *config.Broker) {
-	b.groupConfig.Store(&group.Config{
+// newGroupConfig is what the broker's configs say about groups.
+func (b *Broker) newGroupConfig(cfg *config.Broker) *group.Config {
+	return &group.Config{
 		InitialRebalanceDelay:  cfg.Duration("group.initial.rebalance.delay.ms"),
 		MinSessionTimeout:      cfg.Duration("group.min.session.timeout.ms"),
 		MaxSessionTimeout:      cfg.Duration("group.max.session.timeout.ms"),
@@ -221,7 +228,7 @@ func (b *Broker) readGroupConfig(cfg *config.Broker) {
 		Consumer:               consumerConfig(cfg, b.random.uuidShort),
 		Share:                  group.ShareConfig{MaxSize: cfg.Int("group.share.max.size")},
 		Streams:                group.StreamsConfig{MaxSize: cfg.Int("group.streams.max.size")},
-	})
+	}
 }
 
 // lookupTopic resolves topics for the groups' state machines.

@@ -22,11 +22,9 @@ func (b *Broker) init() {
 	}
 	b.advertiser.begin(b.clock, b.loggers.named(advertiserLogger))
 	b.janitor.b = b
-	b.shareSessions = newShareSessions()
 	b.shares = shares{b: b, byGroup: make(map[string]map[sharePlace]*sharePartition)}
 	b.groups = groups{b: b, byID: make(map[string]*groupState)}
 	b.transactions = transactions{b: b, since: b.nowMs(), byID: make(map[string]*transaction)}
-	b.readGroupConfig(b.config.Load())
 }
 
 // stop ends the timers that only requests need.

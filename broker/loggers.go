@@ -43,20 +43,24 @@ var logLevels = []logLevel{
 type loggers struct {
 	handler slog.Handler
 	// levels are those that were set, by loggerNames' order; nil: not set.
-	levels [5]atomic.Pointer[logLevel]
+	levels   [5]atomic.Pointer[logLevel]
+	handlers [5]levelHandler // by loggerNames' order
 
 	socket, apis, groups *slog.Logger
 }
 
 func newLoggers(to *slog.Logger) *loggers {
 	l := &loggers{handler: to.Handler()}
+	for at := range l.handlers {
+		l.handlers[at] = levelHandler{l.handler, l, at}
+	}
 	l.socket, l.apis, l.groups = l.named(socketLogger), l.named(apisLogger), l.named(groupLogger)
 	return l
 }
 
 // named returns a logger of loggerNames.
 func (l *loggers) named(name string) *slog.Logger {
-	return slog.New(&levelHandler{Handler: l.handler, of: l, at: slices.Index(loggerNames, name)})
+	return slog.New(&l.handlers[slices.Index(loggerNames, name)])
 }
 
 // reset gives each logger its level of the start.

@@ -30,7 +30,7 @@ type node struct {
 	config  atomic.Pointer[config.Broker]
 
 	fetchSessions atomic.Pointer[fetchSessions] // gone when it stops
-	shareSessions *shareSessions                // gone with their connections
+	shareSessions shareSessions                 // gone with their connections
 
 	ports []*port // the ways in, the one that Addr names first
 	inner *port   // the way of the program that the broker is in
@@ -78,7 +78,6 @@ func newNodes(o *options) ([]*node, error) {
 		n := &node{id: int32(id + i), place: i, started: c, closing: make(chan struct{})}
 		n.config.Store(c)
 		n.fetchSessions.Store(newFetchSessions())
-		n.shareSessions = newShareSessions()
 		if rack := c.String("broker.rack"); rack != "" {
 			n.rack = &rack
 		}
@@ -113,7 +112,7 @@ func replicateInternalTopics(configs map[string]string, brokers int) {
 func memoryAddressOf(n *node, index, brokers int) memnet.Addr {
 	number := defaultPort + 1000*index
 	if brokers == 1 {
-		return memnet.Addr(fmt.Sprintf("minibroker:%d", number))
+		return memnet.Addr("minibroker:" + strconv.Itoa(number))
 	}
 	return memnet.Addr(fmt.Sprintf("minibroker-%d:%d", n.id, number+n.place))
 }

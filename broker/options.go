@@ -40,12 +40,15 @@ type options struct {
 	observers  []Observer
 }
 
+// discarded is a log that nobody reads.
+var discarded = slog.New(slog.DiscardHandler)
+
 func defaults() options {
 	return options{
 		port:    9092,
 		brokers: 1,
 		configs: map[string]string{},
-		log:     slog.New(slog.DiscardHandler),
+		log:     discarded,
 		clock:   clock.Real{},
 		seed:    entropy(),
 	}

@@ -168,7 +168,7 @@ func (n *node) reopen() error {
 				p.open = append(p.open, l)
 				continue
 			}
-			opened, err := net.Listen(l.Addr().Network(), l.Addr().String())
+			opened, err := listen.Again(l.Addr())
 			if err != nil {
 				_ = n.shut()
 				if errors.Is(err, syscall.EADDRINUSE) {
@@ -184,12 +184,12 @@ func (n *node) reopen() error {
 
 // shut closes all of a broker's listeners. It needs Broker.doors.
 func (n *node) shut() error {
-	var errs []error
+	var err error
 	for _, p := range n.ports {
-		errs = append(errs, closeAll(p.open))
+		err = errors.Join(err, closeAll(p.open))
 		p.open = nil
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // accepting starts to accept connections.

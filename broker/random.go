@@ -12,10 +12,14 @@ import (
 // the same ids again.
 type random struct {
 	mu  sync.Mutex
-	src *rand.ChaCha8
+	src rand.ChaCha8
 }
 
-func newRandom(seed [32]byte) *random { return &random{src: rand.NewChaCha8(seed)} }
+func newRandom(seed [32]byte) *random {
+	r := new(random)
+	r.src.Seed(seed)
+	return r
+}
 
 func (r *random) uint64() uint64 {
 	r.mu.Lock()

@@ -64,7 +64,7 @@ func (b *Broker) renew(cfg *config.Broker, fill func()) {
 	for _, n := range b.nodes {
 		n.config.Store(n.started)
 	}
-	b.readGroupConfig(cfg)
+	b.groupConfig.Store(b.newGroupConfig(cfg))
 	b.controller.configs = nil
 	b.quotas.reset()
 	b.features.Store(newestFeatures())

@@ -142,7 +142,7 @@ func (b *Broker) handleShareAcknowledge(r *request, req *kmsg.ShareAcknowledgeRe
 	key := shareSessionKey{id, member}
 	var session *shareSession
 	if err == nil {
-		session, err = continueShareSession(r.node.shareSessions, key, req.ShareSessionEpoch)
+		session, err = continueShareSession(&r.node.shareSessions, key, req.ShareSessionEpoch)
 	}
 	if err != nil {
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(err)

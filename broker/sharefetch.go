@@ -123,7 +123,7 @@ func (f *shareFetch) acks() []shareAcks {
 // enter finds the member's session, or makes it
 // (SharePartitionManager.newContext).
 func (f *shareFetch) enter(acks bool) (*shareSession, *apiError) {
-	b, sessions := f.broker, f.r.node.shareSessions
+	b, sessions := f.broker, &f.r.node.shareSessions
 	key := shareSessionKey{f.id, f.member}
 	var session *shareSession
 	var err *kerr.Error

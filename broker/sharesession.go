@@ -46,10 +46,6 @@ type shareSessionPartition struct {
 	tell bool
 }
 
-func newShareSessions() *shareSessions {
-	return &shareSessions{}
-}
-
 func (s *shareSessions) get(key shareSessionKey) *shareSession {
 	s.mu.Lock()
 	defer s.mu.Unlock()

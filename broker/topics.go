@@ -327,7 +327,7 @@ func (b *Broker) setBrokerConfigs(n *node, everywhere, validateOnly bool, change
 	}
 	b.config.Store(next)
 	b.controller.written()
-	b.readGroupConfig(next)
+	b.groupConfig.Store(b.newGroupConfig(next))
 	b.image.Load().topics.Scan(func(_ string, t *topic) bool {
 		// The overrides were accepted once and stay acceptable.
 		if resolved, err := resolveTopic(t.config.Overrides(), next); err == nil {

@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -38,10 +39,10 @@ const (
 // errors are meant for who started the program. Names that only older Kafkas
 // have, or that belong to plugins, are accepted.
 func NewBroker(given map[string]string) (*Broker, error) {
-	values := maps.Clone(given)
-	if values == nil {
-		values = map[string]string{}
+	if len(given) == 0 {
+		return unset(), nil
 	}
+	values := maps.Clone(given)
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, ok := brokerByName[name]; ok || isRetired(name) {
 			continue
@@ -60,15 +61,27 @@ func NewBroker(given map[string]string) (*Broker, error) {
 	case id != node:
 		return nil, fmt.Errorf("node.id is %s and broker.id %s: they are two names of one config, set one", node, id)
 	}
-	b, err := newBroker([3]layer{
-		ofBroker:  {DynamicBrokerConfig, nil},
-		ofCluster: {DynamicDefaultBrokerConfig, nil},
-		static:    {StaticBrokerConfig, values},
-	})
+	b, err := newBroker(started(values))
 	if err != nil {
 		return nil, err
 	}
 	return b, nil
+}
+
+// unset is the configs of a broker that was given none, as most tests' brokers
+// are.
+var unset = sync.OnceValue(func() *Broker {
+	b, _ := newBroker(started(nil)) // the defaults are in order
+	return b
+})
+
+// started is the layers of a broker that starts with these values.
+func started(values map[string]string) [3]layer {
+	return [3]layer{
+		ofBroker:  {DynamicBrokerConfig, nil},
+		ofCluster: {DynamicDefaultBrokerConfig, nil},
+		static:    {StaticBrokerConfig, values},
+	}
 }
 
 // newBroker works out the values that hold, and checks them.

@@ -57,6 +57,9 @@ func loopback(port int, flag string) ([]net.Listener, error) {
 	}
 }
 
+// Again listens where a listener, closed since, was opened.
+func Again(at net.Addr) (net.Listener, error) { return open(at.Network(), at.String()) }
+
 // open listens with plain TCP: a socket that could speak Multipath TCP, Go's
 // default, costs the kernel twice as much, and Kafka's clients never ask for it.
 func open(network, address string) (net.Listener, error) {
