@@ -27,7 +27,7 @@ func onTheMachine() surroundings {
 	}
 }
 
-func socket(local, remote string) peer {
+func peerAt(local, remote string) peer {
 	at := netip.MustParseAddrPort(local)
 	return peer{local: at, remote: netip.MustParseAddrPort(remote), localHost: at.Addr().String()}
 }
@@ -45,76 +45,76 @@ func TestEachClientIsToldTheAddressThatItCanReach(t *testing.T) {
 		port             int32
 	}{
 		{name: "A: the same machine by 127.0.0.1 gets the literal",
-			peer: socket("127.0.0.1:9092", "127.0.0.1:50000"), host: "127.0.0.1", port: 9092},
+			peer: peerAt("127.0.0.1:9092", "127.0.0.1:50000"), host: "127.0.0.1", port: 9092},
 		{name: "another loopback address gets that one",
-			peer: socket("127.0.0.2:9092", "127.0.0.1:50000"), host: "127.0.0.2", port: 9092},
+			peer: peerAt("127.0.0.2:9092", "127.0.0.1:50000"), host: "127.0.0.2", port: 9092},
 		{name: "B: localhost that resolved to ::1 gets the literal",
-			peer: socket("[::1]:9092", "[::1]:50000"), host: "::1", port: 9092},
+			peer: peerAt("[::1]:9092", "[::1]:50000"), host: "::1", port: 9092},
 		{name: "C: a container on the same network gets the container's address",
-			around: dockerContainer, peer: socket("172.18.0.3:9092", "172.18.0.4:50000"), host: "172.18.0.3", port: 9092},
+			around: dockerContainer, peer: peerAt("172.18.0.3:9092", "172.18.0.4:50000"), host: "172.18.0.3", port: 9092},
 		{name: "D: the host by a published port gets localhost",
-			around: dockerContainer, peer: socket("172.18.0.3:9092", "172.18.0.1:50000"), host: "localhost", port: 9092},
+			around: dockerContainer, peer: peerAt("172.18.0.3:9092", "172.18.0.1:50000"), host: "localhost", port: 9092},
 		{name: "D: the host by a published port, IPv6",
-			around: dockerContainer, peer: socket("[fd18::3]:9092", "[fd18::1]:50000"), host: "localhost", port: 9092},
+			around: dockerContainer, peer: peerAt("[fd18::3]:9092", "[fd18::1]:50000"), host: "localhost", port: 9092},
 		{name: "D: Docker Desktop showing a public address for the host",
-			around: dockerContainer, peer: socket("172.18.0.3:9092", "151.101.2.132:50000"), host: "localhost", port: 9092},
+			around: dockerContainer, peer: peerAt("172.18.0.3:9092", "151.101.2.132:50000"), host: "localhost", port: 9092},
 		{name: "D: rootless Podman delivers from the container's own address",
-			around: slirp, peer: socket("10.0.2.100:9092", "10.0.2.100:50000"), host: "localhost", port: 9092},
+			around: slirp, peer: peerAt("10.0.2.100:9092", "10.0.2.100:50000"), host: "localhost", port: 9092},
 		{name: "E: published under another number",
-			around: dockerContainer, published: "localhost:19092", peer: socket("172.18.0.3:9092", "172.18.0.1:50000"), host: "localhost", port: 19092},
+			around: dockerContainer, published: "localhost:19092", peer: peerAt("172.18.0.3:9092", "172.18.0.1:50000"), host: "localhost", port: 19092},
 		{name: "F: published does not touch clients of the container's network",
-			around: dockerContainer, published: "localhost:19092", peer: socket("172.18.0.3:9092", "172.18.0.4:50000"), host: "172.18.0.3", port: 9092},
+			around: dockerContainer, published: "localhost:19092", peer: peerAt("172.18.0.3:9092", "172.18.0.4:50000"), host: "172.18.0.3", port: 9092},
 		{name: "published does not touch a client in the container",
-			around: dockerContainer, published: "localhost:19092", peer: socket("127.0.0.1:9092", "127.0.0.1:50000"), host: "127.0.0.1", port: 9092},
+			around: dockerContainer, published: "localhost:19092", peer: peerAt("127.0.0.1:9092", "127.0.0.1:50000"), host: "127.0.0.1", port: 9092},
 		{name: "published without a port keeps the port dialled",
-			around: dockerContainer, published: "lab7.example", peer: socket("172.18.0.3:9093", "172.18.0.1:50000"), host: "lab7.example", port: 9093},
+			around: dockerContainer, published: "lab7.example", peer: peerAt("172.18.0.3:9093", "172.18.0.1:50000"), host: "lab7.example", port: 9093},
 		{name: "G: a container by host.docker.internal looks like the host",
-			around: dockerContainer, peer: socket("172.18.0.3:9092", "172.18.0.1:50001"), host: "localhost", port: 9092},
+			around: dockerContainer, peer: peerAt("172.18.0.3:9092", "172.18.0.1:50001"), host: "localhost", port: 9092},
 		{name: "H: another machine gets the address that it dialled",
-			around: onTheMachine, peer: socket("192.168.1.10:9092", "192.168.1.77:50000"), host: "192.168.1.10", port: 9092},
+			around: onTheMachine, peer: peerAt("192.168.1.10:9092", "192.168.1.77:50000"), host: "192.168.1.10", port: 9092},
 		{name: "H: the router of a machine that is no container is nothing special",
-			around: onTheMachine, peer: socket("192.168.1.10:9092", "192.168.1.1:50000"), host: "192.168.1.10", port: 9092},
+			around: onTheMachine, peer: peerAt("192.168.1.10:9092", "192.168.1.1:50000"), host: "192.168.1.10", port: 9092},
 		{name: "published means nothing outside a container",
-			around: onTheMachine, published: "localhost:19092", peer: socket("192.168.1.10:9092", "10.9.9.9:50000"), host: "192.168.1.10", port: 9092},
+			around: onTheMachine, published: "localhost:19092", peer: peerAt("192.168.1.10:9092", "10.9.9.9:50000"), host: "192.168.1.10", port: 9092},
 		{name: "I: the LAN by a published port, named by --published",
-			around: dockerContainer, published: "192.168.1.10:9092", peer: socket("172.18.0.3:9092", "192.168.1.77:50000"), host: "192.168.1.10", port: 9092},
+			around: dockerContainer, published: "192.168.1.10:9092", peer: peerAt("172.18.0.3:9092", "192.168.1.77:50000"), host: "192.168.1.10", port: 9092},
 		{name: "I: the LAN by a published port, named by a rule",
-			around: dockerContainer, rules: "192.168.0.0/16=lab7:9092", peer: socket("172.18.0.3:9092", "192.168.1.77:50000"), host: "lab7", port: 9092},
+			around: dockerContainer, rules: "192.168.0.0/16=lab7:9092", peer: peerAt("172.18.0.3:9092", "192.168.1.77:50000"), host: "lab7", port: 9092},
 		{name: "J: WSL2 by the relay on localhost",
-			around: onTheMachine, peer: socket("127.0.0.1:9092", "127.0.0.1:50000"), host: "127.0.0.1", port: 9092},
+			around: onTheMachine, peer: peerAt("127.0.0.1:9092", "127.0.0.1:50000"), host: "127.0.0.1", port: 9092},
 		{name: "J: WSL2 by its own address; its gateway is the Windows host",
 			around: func() surroundings {
 				return surroundings{gateways: []netip.Addr{netip.MustParseAddr("172.29.0.1")}, onLink: []netip.Prefix{netip.MustParsePrefix("172.29.0.0/20")}}
 			},
-			peer: socket("172.29.3.4:9092", "172.29.0.1:50000"), host: "172.29.3.4", port: 9092},
+			peer: peerAt("172.29.3.4:9092", "172.29.0.1:50000"), host: "172.29.3.4", port: 9092},
 		{name: "K: a forwarded port with the same number",
-			around: dockerContainer, peer: socket("127.0.0.1:9092", "127.0.0.1:50000"), host: "127.0.0.1", port: 9092},
+			around: dockerContainer, peer: peerAt("127.0.0.1:9092", "127.0.0.1:50000"), host: "127.0.0.1", port: 9092},
 		{name: "K: a forwarded port with another number, by a fixed address",
-			around: dockerContainer, rules: "localhost:19092", peer: socket("127.0.0.1:9092", "127.0.0.1:50000"), host: "localhost", port: 19092},
+			around: dockerContainer, rules: "localhost:19092", peer: peerAt("127.0.0.1:9092", "127.0.0.1:50000"), host: "localhost", port: 19092},
 		{name: "L: a pod of another node gets the pod's address",
-			around: dockerContainer, peer: socket("172.18.0.3:9092", "10.244.2.9:50000"), host: "172.18.0.3", port: 9092},
+			around: dockerContainer, peer: peerAt("172.18.0.3:9092", "10.244.2.9:50000"), host: "172.18.0.3", port: 9092},
 		{name: "M: the name asked for by TLS, with the port dialled",
-			around: dockerContainer, peer: named(socket("172.18.0.3:9093", "172.18.0.1:50000"), "kafka.example"), host: "kafka.example", port: 9093},
+			around: dockerContainer, peer: named(peerAt("172.18.0.3:9093", "172.18.0.1:50000"), "kafka.example"), host: "kafka.example", port: 9093},
 		{name: "M: explicit rules come before the name",
-			rules: "*=broker:9092", peer: named(socket("172.18.0.3:9093", "172.18.0.1:50000"), "kafka.example"), host: "broker", port: 9092},
+			rules: "*=broker:9092", peer: named(peerAt("172.18.0.3:9093", "172.18.0.1:50000"), "kafka.example"), host: "broker", port: 9092},
 		{name: "an IPv6 address goes without brackets",
-			around: onTheMachine, peer: socket("[2001:db8::10]:9092", "[2001:db8::77]:50000"), host: "2001:db8::10", port: 9092},
+			around: onTheMachine, peer: peerAt("[2001:db8::10]:9092", "[2001:db8::77]:50000"), host: "2001:db8::10", port: 9092},
 		{name: "a link-local address keeps the zone without which nobody can dial it",
-			around: onTheMachine, peer: socket("[fe80::1%eth0]:9092", "[fe80::2%eth0]:50000"), host: "fe80::1%eth0", port: 9092},
+			around: onTheMachine, peer: peerAt("[fe80::1%eth0]:9092", "[fe80::2%eth0]:50000"), host: "fe80::1%eth0", port: 9092},
 		{name: "the first rule that matches counts",
-			rules: "10.1.0.0/16=one:1,10.0.0.0/8=two:2,*=three:3", peer: socket("10.0.0.9:9092", "10.1.2.3:50000"), host: "one", port: 1},
+			rules: "10.1.0.0/16=one:1,10.0.0.0/8=two:2,*=three:3", peer: peerAt("10.0.0.9:9092", "10.1.2.3:50000"), host: "one", port: 1},
 		{name: "rules look at the client's address, not at the broker's",
-			rules: "10.1.0.0/16=one:1,10.0.0.0/8=two:2,*=three:3", peer: socket("10.1.0.9:9092", "10.2.2.3:50000"), host: "two", port: 2},
+			rules: "10.1.0.0/16=one:1,10.0.0.0/8=two:2,*=three:3", peer: peerAt("10.1.0.9:9092", "10.2.2.3:50000"), host: "two", port: 2},
 		{name: "no rule matches: auto",
-			around: onTheMachine, rules: "10.0.0.0/8=broker:9092", peer: socket("192.168.1.10:9092", "192.168.1.77:50000"), host: "192.168.1.10", port: 9092},
+			around: onTheMachine, rules: "10.0.0.0/8=broker:9092", peer: peerAt("192.168.1.10:9092", "192.168.1.77:50000"), host: "192.168.1.10", port: 9092},
 		{name: "a rule may say auto",
-			around: onTheMachine, rules: "192.168.1.77=auto,*=broker:9092", peer: socket("192.168.1.10:9092", "192.168.1.77:50000"), host: "192.168.1.10", port: 9092},
+			around: onTheMachine, rules: "192.168.1.77=auto,*=broker:9092", peer: peerAt("192.168.1.10:9092", "192.168.1.77:50000"), host: "192.168.1.10", port: 9092},
 		{name: "a rule without a port keeps the port dialled",
-			rules: "broker", peer: socket("192.168.1.10:9094", "192.168.1.77:50000"), host: "broker", port: 9094},
+			rules: "broker", peer: peerAt("192.168.1.10:9094", "192.168.1.77:50000"), host: "broker", port: 9094},
 		{name: "a rule with an IPv6 address tells it without brackets",
-			rules: "[2001:db8::1]:19092", peer: socket("192.168.1.10:9094", "192.168.1.77:50000"), host: "2001:db8::1", port: 19092},
+			rules: "[2001:db8::1]:19092", peer: peerAt("192.168.1.10:9094", "192.168.1.77:50000"), host: "2001:db8::1", port: 19092},
 		{name: "a rule for a link-local client matches whatever the zone",
-			rules: "fe80::/64=broker:1", peer: socket("[fe80::1%eth0]:9092", "[fe80::2%eth0]:50000"), host: "broker", port: 1},
+			rules: "fe80::/64=broker:1", peer: peerAt("[fe80::1%eth0]:9092", "[fe80::2%eth0]:50000"), host: "broker", port: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, err := newAdvertiser(c.rules, c.published, 1)
@@ -196,7 +196,7 @@ func TestRoutesAreReadAgainAfterASecond(t *testing.T) {
 	reads, now := 0, surroundings{}
 	a.look = func() surroundings { reads++; return now }
 	tell := func() string {
-		host, _ := a.addressFor(socket("172.18.0.3:9092", "172.18.0.1:50000"), nil)
+		host, _ := a.addressFor(peerAt("172.18.0.3:9092", "172.18.0.1:50000"), nil)
 		return host
 	}
 	if got := tell(); got != "172.18.0.3" {
@@ -279,7 +279,7 @@ func FuzzAdvertise(f *testing.F) {
 			return
 		}
 		a.look = onTheMachine
-		host, port := a.addressFor(socket("192.168.1.10:9092", "192.168.1.77:50000"), nil)
+		host, port := a.addressFor(peerAt("192.168.1.10:9092", "192.168.1.77:50000"), nil)
 		if host == "" || port < 1 || port > 65535 || host == "0.0.0.0" || host == "::" {
 			t.Fatalf("--advertise %q was accepted and tells %q port %d", text, host, port)
 		}
@@ -302,12 +302,12 @@ func TestSeveralBrokersAreToldWithTheirPorts(t *testing.T) {
 		peer                   peer
 		want                   string
 	}{
-		{name: "over loopback", peer: socket("127.0.0.1:9102", "127.0.0.1:50000"), want: "127.0.0.1:9092 127.0.0.1:9102 127.0.0.1:9112"},
-		{name: "over ::1", peer: socket("[::1]:9102", "[::1]:50000"), want: "[::1]:9092 [::1]:9102 [::1]:9112"},
-		{name: "from another machine", peer: socket("192.168.1.10:9102", "192.168.1.77:50000"), want: "192.168.1.10:9092 192.168.1.10:9102 192.168.1.10:9112"},
-		{name: "by a rule with a port", rules: "*=broker:19092", peer: socket("10.0.0.2:9102", "10.0.0.3:50000"), want: "broker:19092 broker:19093 broker:19094"},
-		{name: "by a rule without one", rules: "*=broker", peer: socket("10.0.0.2:9102", "10.0.0.3:50000"), want: "broker:9092 broker:9102 broker:9112"},
-		{name: "through published ports", published: "localhost:19092", container: true, peer: socket("172.17.0.2:9102", "172.17.0.1:50000"), want: "localhost:19092 localhost:19093 localhost:19094"},
+		{name: "over loopback", peer: peerAt("127.0.0.1:9102", "127.0.0.1:50000"), want: "127.0.0.1:9092 127.0.0.1:9102 127.0.0.1:9112"},
+		{name: "over ::1", peer: peerAt("[::1]:9102", "[::1]:50000"), want: "[::1]:9092 [::1]:9102 [::1]:9112"},
+		{name: "from another machine", peer: peerAt("192.168.1.10:9102", "192.168.1.77:50000"), want: "192.168.1.10:9092 192.168.1.10:9102 192.168.1.10:9112"},
+		{name: "by a rule with a port", rules: "*=broker:19092", peer: peerAt("10.0.0.2:9102", "10.0.0.3:50000"), want: "broker:19092 broker:19093 broker:19094"},
+		{name: "by a rule without one", rules: "*=broker", peer: peerAt("10.0.0.2:9102", "10.0.0.3:50000"), want: "broker:9092 broker:9102 broker:9112"},
+		{name: "through published ports", published: "localhost:19092", container: true, peer: peerAt("172.17.0.2:9102", "172.17.0.1:50000"), want: "localhost:19092 localhost:19093 localhost:19094"},
 		{name: "in memory", peer: inMemory, want: "minibroker-1:9092 minibroker-2:9093 minibroker-3:9094"},
 		{name: "in memory, by a rule", rules: "broker", peer: inMemory, want: "broker:9092 broker:9093 broker:9094"},
 	} {

@@ -49,7 +49,7 @@ func newStage(t *testing.T, rules string) *stage {
 
 // connect is a connection that a client made.
 func (s *stage) connect(from, clientID string) *conn {
-	return &conn{clientID: clientID, peer: socket("192.168.1.10:9092", from+":50000")}
+	return &conn{clientID: clientID, peer: peerAt("192.168.1.10:9092", from+":50000")}
 }
 
 var keys = map[string]int16{
@@ -363,21 +363,21 @@ func TestTheAdviceFitsTheWayIn(t *testing.T) {
 		peer                   peer
 		want                   []string
 	}{
-		{"a published port", "", "", dockerContainer, socket("172.18.0.3:9092", "172.18.0.1:50000"),
+		{"a published port", "", "", dockerContainer, peerAt("172.18.0.3:9092", "172.18.0.1:50000"),
 			[]string{"was told localhost:9092", "add --published localhost:PORT", "container's name as bootstrap server"}},
-		{"a wrong --published", "", "localhost:19092", dockerContainer, socket("172.18.0.3:9092", "172.18.0.1:50000"),
+		{"a wrong --published", "", "localhost:19092", dockerContainer, peerAt("172.18.0.3:9092", "172.18.0.1:50000"),
 			[]string{"was told localhost:19092", "--published says so: change it"}},
-		{"a wrong --advertise", "broker:9092", "", dockerContainer, socket("172.18.0.3:9092", "172.18.0.4:50000"),
+		{"a wrong --advertise", "broker:9092", "", dockerContainer, peerAt("172.18.0.3:9092", "172.18.0.4:50000"),
 			[]string{"was told broker:9092", "--advertise says so"}},
-		{"the LAN, to a container", "", "", dockerContainer, socket("172.18.0.3:9092", "192.168.1.77:50000"),
+		{"the LAN, to a container", "", "", dockerContainer, peerAt("172.18.0.3:9092", "192.168.1.77:50000"),
 			[]string{"was told 172.18.0.3:9092", "add --published HOST:9092"}},
-		{"another machine", "", "", onTheMachine, socket("192.168.1.10:9092", "192.168.1.77:50000"),
+		{"another machine", "", "", onTheMachine, peerAt("192.168.1.10:9092", "192.168.1.77:50000"),
 			[]string{"was told 192.168.1.10:9092", "Add --advertise HOST:9092"}},
-		{"a tunnel", "", "", onTheMachine, socket("127.0.0.1:9092", "127.0.0.1:50000"),
+		{"a tunnel", "", "", onTheMachine, peerAt("127.0.0.1:9092", "127.0.0.1:50000"),
 			[]string{"was told 127.0.0.1:9092", "add --advertise localhost:PORT"}},
-		{"a TLS name", "", "", onTheMachine, named(socket("192.168.1.10:9093", "192.168.1.77:50000"), "kafka.example"),
+		{"a TLS name", "", "", onTheMachine, named(peerAt("192.168.1.10:9093", "192.168.1.77:50000"), "kafka.example"),
 			[]string{"was told kafka.example:9093", "add --advertise HOST:9093"}},
-		{"IPv6", "", "", onTheMachine, socket("[2001:db8::10]:9092", "[2001:db8::77]:50000"),
+		{"IPv6", "", "", onTheMachine, peerAt("[2001:db8::10]:9092", "[2001:db8::77]:50000"),
 			[]string{"from 2001:db8::77 asked", "was told [2001:db8::10]:9092"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -408,7 +408,7 @@ func BenchmarkSawOnABusyConnection(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := &request{conn: &conn{peer: socket("192.168.1.10:9092", "192.168.1.77:50000")}, key: 1}
+	r := &request{conn: &conn{peer: peerAt("192.168.1.10:9092", "192.168.1.77:50000")}, key: 1}
 	a.saw(r)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -49,7 +49,8 @@ type conn struct {
 
 	shareSessions []*shareSession // begun here
 
-	muted time.Duration // how long not to read, after the answer
+	muted      time.Duration // how long not to read, after the answer
+	unanswered int           // bytes of requests since answers were sent, or somewhat more
 }
 
 // peer is what a broker can know of who connected and how.
@@ -108,12 +109,15 @@ func (b *Broker) connect(n *node, p *port, nc net.Conn, l net.Listener) bool {
 		nc:     nc,
 		wire:   nc,
 		peer:   newPeer(n, p, nc, l),
-		out:    answerWriter{w: nc},
 
 		principal: auth.Anonymous,
 		super:     p.inner,
 	}
-	c.in = protocol.NewFrameReader(lazily(nc))
+	if s := newSocket(nc, c.out.flush); s != nil {
+		c.in, c.out.w = protocol.NewFrameReader(s), s
+	} else {
+		c.in, c.out.w = protocol.NewFrameReader(nc), nc
+	}
 	if p.protocol.sasl() && !p.inner {
 		c.sasl = new(saslSession)
 	}
@@ -169,7 +173,7 @@ func (c *conn) serve() {
 		if err == nil {
 			err = c.handle(frame)
 		}
-		if err == nil && (c.muted > 0 || !c.in.Buffered()) {
+		if err == nil && c.owesNow(len(frame)) {
 			c.in.Release() // the client may take its time to read
 			err = c.out.flush()
 		}
@@ -184,6 +188,22 @@ func (c *conn) serve() {
 			c.muted = 0
 		}
 	}
+}
+
+// muchRead is how much a client may send without a break before it gets its
+// first answer: what it has on its way, most times.
+const muchRead = 512 << 10
+
+// owesNow says, after a request of a size, whether answers are to be sent before
+// the next one is read. A socket may have more of them, so that one write sends
+// all answers; it sends them when there is nothing to read.
+func (c *conn) owesNow(size int) bool {
+	c.unanswered += size
+	if c.muted > 0 || !c.in.Buffered() && !c.in.Lazy() || c.unanswered > muchRead {
+		c.unanswered = 0
+		return true
+	}
+	return false
 }
 
 // end logs why a connection was given up, where that tells somebody something.

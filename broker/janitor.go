@@ -220,6 +220,7 @@ func (j *janitor) droppedFor(collect time.Duration, bytes int64) {
 	if bytes <= 0 {
 		return
 	}
+	storage.Dropped(bytes)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.unreturned += bytes

@@ -11,42 +11,65 @@ import (
 	"minibroker/protocol"
 )
 
-// This file owns how sockets are read: memory is taken when there are bytes to
-// read, so that a connection that waits has none, and still one system call
-// reads a whole run of requests.
+// This file owns how sockets are read and written. Memory is taken when there
+// are bytes to read, so that a connection that waits has none, and still one
+// system call reads a whole run of requests.
+//
+// Calls that can't wait are made without telling Go's scheduler (readNow,
+// writeNow). Telling it costs as much as a small call does and wakes the thread
+// that looks for calls that take long, which then stays awake: together a tenth
+// of a busy broker's processor time. But that thread also takes turns from
+// goroutines that never wait, and so it is told now and then.
 
-// lazySocket is a net.Conn over a file descriptor.
-type lazySocket struct {
+const (
+	// inARow is how many reads may follow each other without a wait until the
+	// scheduler is told of one.
+	inARow = 8
+	// writtenNow is the longest answer that is sent without telling the
+	// scheduler, in bytes: the kernel does the receiver's part in the same call.
+	writtenNow = 64 << 10
+)
+
+// socket is a net.Conn over a file descriptor.
+type socket struct {
 	net.Conn
-	raw  syscall.RawConn
-	try  func(fd uintptr) bool // read, made once
+	raw              syscall.RawConn
+	tryRead, tryOnce func(fd uintptr) bool // read and write, made once
+	idle             func() error          // called before it waits for bytes to read
+
 	into *protocol.FrameReader
+	busy int // reads since it waited
 	n    int
 	err  error
+
+	out     []byte
+	written int
 }
 
-// lazily is nc, as a protocol.LazyReader if it is a socket.
-func lazily(nc net.Conn) io.Reader {
+// newSocket is nc as a socket, or nil if it is none. Each time before it waits
+// for bytes to read it calls idle, whose error ends the read.
+func newSocket(nc net.Conn, idle func() error) *socket {
 	c, ok := nc.(syscall.Conn)
 	if !ok {
-		return nc
+		return nil
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return nc
+		return nil
 	}
-	s := &lazySocket{Conn: nc, raw: raw}
-	s.try = s.read
+	s := &socket{Conn: nc, raw: raw, idle: idle}
+	s.tryRead, s.tryOnce = s.read, s.write
 	return s
 }
 
-func (s *lazySocket) ReadLazily(m *protocol.FrameReader) (int, error) {
+// ReadLazily is of protocol.LazyReader.
+func (s *socket) ReadLazily(m *protocol.FrameReader) (int, error) {
 	s.into = m
-	if err := s.raw.Read(s.try); err != nil {
+	if err := s.raw.Read(s.tryRead); err != nil {
 		return 0, err
 	}
 	if s.err != nil {
-		return 0, os.NewSyscallError("read", s.err)
+		return 0, s.err
 	}
 	if s.n == 0 {
 		return 0, io.EOF
@@ -55,16 +78,56 @@ func (s *lazySocket) ReadLazily(m *protocol.FrameReader) (int, error) {
 }
 
 // read reads once; false if there is nothing to read yet.
-func (s *lazySocket) read(fd uintptr) bool {
+func (s *socket) read(fd uintptr) bool {
 	for {
-		s.n, s.err = syscall.Read(int(fd), s.into.Room())
-		switch s.err {
+		call := readNow
+		if s.longRun() {
+			call = syscall.Read
+		}
+		n, err := call(int(fd), s.into.Room())
+		switch err {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
+			s.busy = 0
 			s.into.Idle()
-			return false
+			s.err = s.idle()
+			return s.err != nil
 		default:
+			s.n, s.err = n, os.NewSyscallError("read", err)
 			return true
 		}
 	}
+}
+
+// longRun counts a read, and says whether it ends a run of inARow.
+func (s *socket) longRun() bool {
+	if s.busy++; s.busy < inARow {
+		return false
+	}
+	s.busy = 0
+	return true
+}
+
+// Write is net.Conn's.
+func (s *socket) Write(p []byte) (int, error) {
+	if len(p) > writtenNow {
+		return s.Conn.Write(p)
+	}
+	s.out = p
+	err := s.raw.Write(s.tryOnce)
+	s.out = nil
+	if err != nil || s.written == len(p) {
+		return s.written, err
+	}
+	n, err := s.Conn.Write(p[s.written:]) // which waits, and tells what is wrong
+	return s.written + n, err
+}
+
+func (s *socket) write(fd uintptr) bool {
+	n, err := writeNow(int(fd), s.out)
+	if err != nil {
+		n = 0
+	}
+	s.written = n
+	return true
 }

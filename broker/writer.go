@@ -77,7 +77,11 @@ func (a *answerWriter) flush() error {
 	} else {
 		a.cut()
 		a.kept = a.parts // WriteTo moves a.parts forward
-		_, err = a.parts.WriteTo(a.w)
+		w := a.w
+		if s, ok := w.(*socket); ok {
+			w = s.Conn // which can send several parts at once
+		}
+		_, err = a.parts.WriteTo(w)
 		clear(a.kept)
 		if cap(a.kept) > 64 {
 			a.kept = nil

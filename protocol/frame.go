@@ -90,6 +90,9 @@ func (r *FrameReader) hasSize() bool { return r.to-r.from >= 4 }
 
 func (r *FrameReader) size() int32 { return int32(binary.BigEndian.Uint32(r.buf[r.from:])) }
 
+// Lazy says whether it reads from a LazyReader.
+func (r *FrameReader) Lazy() bool { return r.lazy != nil }
+
 // Buffered says whether a complete frame is there already: then an answer need
 // not be sent yet.
 func (r *FrameReader) Buffered() bool {

@@ -19,8 +19,10 @@ var blocks struct {
 	free   []*block // nobody looks at them any more
 	idle   int      // so many of free were there all the time since ForgetIdle
 	inUse  int      // or not known to be free yet
-	taken  int      // of these, since the last collection
 	excess int      // so many that become free are not kept
+	// dropped is how many bytes of those in use no log needs, as far as that is
+	// known and the garbage collector was not told to find them.
+	dropped int64
 }
 
 // newBlock is a block with any content, and how much of it has its pages.
@@ -44,32 +46,34 @@ func newBlock() (buf []byte, populated int) {
 var collectBlocks = func() { go runtime.GC() }
 
 // takeBlock is one that is free, or nil, and whether others should be looked for.
-//
 // The collector's own pace would not do: it doesn't see that a block is taken
-// again, and one that it finds counts as in use until the next time. By this one
-// as many are taken between two collections as were in use, or twice as many if
-// free ones are there.
+// again. By this one, logs' memory is at most about twice what they hold.
 func takeBlock() (b *block, due bool) {
 	blocks.Lock()
 	defer blocks.Unlock()
-	most := max(fewBlocks, blocks.inUse-blocks.taken)
 	if last := len(blocks.free) - 1; last >= 0 {
 		b, blocks.free[last] = blocks.free[last], nil
 		blocks.free = blocks.free[:last]
 		blocks.idle = min(blocks.idle, last)
-		most *= 2
+	} else if held := int64(blocks.inUse)*maxChunk - blocks.dropped; blocks.dropped >= max(fewBlocks*maxChunk, held) {
+		blocks.dropped, due = 0, true
 	}
 	blocks.inUse++
-	if blocks.taken++; blocks.taken > most {
-		blocks.taken, due = 0, true
-	}
 	return b, due
+}
+
+// Dropped says that logs let go of so many bytes.
+func Dropped(bytes int64) {
+	blocks.Lock()
+	defer blocks.Unlock()
+	blocks.dropped += bytes
 }
 
 func freeBlock(b *block) {
 	blocks.Lock()
 	defer blocks.Unlock()
 	blocks.inUse--
+	blocks.dropped = max(0, blocks.dropped-maxChunk)
 	if blocks.excess > 0 {
 		blocks.excess--
 	} else {

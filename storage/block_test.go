@@ -91,6 +91,9 @@ func TestMemoryOfALogWithRetentionDoesNotGrow(t *testing.T) {
 	made := 0
 	for i := range 20 * inUse {
 		buf, populated := newBlock()
+		if i >= inUse {
+			Dropped(maxChunk)
+		}
 		if kept[i%inUse] = buf; populated == 0 {
 			made++
 		}
