@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // This file owns the OpenAPI document. It is made of the table of routes and of
@@ -60,11 +61,12 @@ func Document(parts ...Part) map[string]any {
 
 type document struct{ schemas object }
 
-var inPath = regexp.MustCompile(`\{(\w+)\}`)
+// inPath is a part of a path that names something.
+var inPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{(\w+)\}`) })
 
 func (d *document) operation(r *route, problem any) object {
 	var params []any
-	for _, m := range inPath.FindAllStringSubmatch(r.path, -1) {
+	for _, m := range inPath().FindAllStringSubmatch(r.path, -1) {
 		params = append(params, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
 	}
 	for _, p := range r.params {

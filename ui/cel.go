@@ -34,10 +34,12 @@ const (
 )
 
 // celVariables are what an expression may name.
-var celVariables = map[string]*types.Type{
-	"key": types.DynType, "value": types.DynType, "headers": types.NewMapType(types.StringType, types.StringType),
-	"topic": types.StringType, "partition": types.IntType, "offset": types.IntType,
-	"time": types.TimestampType, "size": types.IntType,
+func celVariables() map[string]*types.Type {
+	return map[string]*types.Type{
+		"key": types.DynType, "value": types.DynType, "headers": types.NewMapType(types.StringType, types.StringType),
+		"topic": types.StringType, "partition": types.IntType, "offset": types.IntType,
+		"time": types.TimestampType, "size": types.IntType,
+	}
 }
 
 // celLanguage turns the text of an expression into a program.
@@ -63,7 +65,7 @@ func newCEL() (*celLanguage, error) {
 	if l.names, err = checker.NewEnv(containers.DefaultContainer, l.types, checker.CrossTypeNumericComparisons(true)); err != nil {
 		return nil, err
 	}
-	for name, of := range celVariables {
+	for name, of := range celVariables() {
 		err = errors.Join(err, l.names.AddIdents(decls.NewVariable(name, of)))
 	}
 	for _, f := range stdlib.Functions() {

@@ -14,7 +14,7 @@ import (
 // Filters are CEL as its own package cel has it, which is not linked.
 func TestFiltersAreCEL(t *testing.T) {
 	var opts []facade.EnvOption
-	for name, of := range celVariables {
+	for name, of := range celVariables() {
 		opts = append(opts, facade.Variable(name, of))
 	}
 	env, err := facade.NewEnv(append(opts, facade.CrossTypeNumericComparisons(true), facade.ParserExpressionSizeLimit(celSize))...)

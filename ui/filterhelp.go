@@ -6,6 +6,7 @@ package ui
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // advised is what to do about a filter.
@@ -18,33 +19,38 @@ type advised struct {
 // filterAdvice are all that advice is about.
 var filterAdvice = []string{"missing", "header", "kind", "index", "compare", "large", "name", "function", "equals", "words", "list"}
 
+// They are compiled when one is needed: the program starts sooner.
 var (
-	missingKey  = regexp.MustCompile(`no such key: (.+)$`)
-	undeclared  = regexp.MustCompile(`undeclared reference to '([^']+)'`)
-	identifier  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	oneEquals   = regexp.MustCompile(`([^=!<>])=([^=])`)
-	quoted      = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'`)
-	wordOperand = regexp.MustCompile(`(?i)\b(and|or|not)\b`)
+	missingKey  = lazily(`no such key: (.+)$`)
+	undeclared  = lazily(`undeclared reference to '([^']+)'`)
+	identifier  = lazily(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	oneEquals   = lazily(`([^=!<>])=([^=])`)
+	quoted      = lazily(`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'`)
+	wordOperand = lazily(`(?i)\b(and|or|not)\b`)
 )
+
+func lazily(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // advise finds what to do about why an expression failed; nil: nobody knows.
 func advise(expression, why string) *advised {
 	has := func(text string) bool { return strings.Contains(why, text) }
 	guard := func(condition string) string { return condition + " && (" + expression + ")" }
-	bare := quoted.ReplaceAllString(expression, `""`) // without what is in texts
+	bare := quoted().ReplaceAllString(expression, `""`) // without what is in texts
 	switch {
-	case missingKey.MatchString(why):
-		return missing(expression, missingKey.FindStringSubmatch(why)[1], guard)
-	case has("token recognition error at: '=") || has("Syntax error") && oneEquals.MatchString(bare):
-		return &advised{Key: "equals", Try: outside(expression, func(part string) string { return oneEquals.ReplaceAllString(part, "$1==$2") })}
-	case has("Syntax error") && wordOperand.MatchString(bare):
+	case missingKey().MatchString(why):
+		return missing(expression, missingKey().FindStringSubmatch(why)[1], guard)
+	case has("token recognition error at: '=") || has("Syntax error") && oneEquals().MatchString(bare):
+		return &advised{Key: "equals", Try: outside(expression, func(part string) string { return oneEquals().ReplaceAllString(part, "$1==$2") })}
+	case has("Syntax error") && wordOperand().MatchString(bare):
 		return &advised{Key: "words", Try: outside(expression, func(part string) string {
-			return wordOperand.ReplaceAllStringFunc(part, func(word string) string {
+			return wordOperand().ReplaceAllStringFunc(part, func(word string) string {
 				return map[string]string{"and": "&&", "or": "||", "not": "!"}[strings.ToLower(word)]
 			})
 		})}
-	case undeclared.MatchString(why):
-		name := undeclared.FindStringSubmatch(why)[1]
+	case undeclared().MatchString(why):
+		name := undeclared().FindStringSubmatch(why)[1]
 		word := regexp.MustCompile(`(^|[^.\w])` + regexp.QuoteMeta(name) + `\b(\s*\()?`)
 		if m := word.FindStringSubmatch(bare); m == nil || m[2] != "" {
 			return &advised{Key: "function", Name: name}
@@ -73,7 +79,7 @@ func missing(expression, name string, guard func(condition string) string) *advi
 		return &advised{Key: "missing", Name: name}
 	case m[1] == "headers":
 		return &advised{Key: "header", Name: name, Try: guard(`"` + name + `" in headers`)}
-	case identifier.MatchString(name):
+	case identifier().MatchString(name):
 		return &advised{Key: "missing", Name: name, Try: guard("has(" + m[1] + "." + name + ")")}
 	}
 	return &advised{Key: "missing", Name: name, Try: guard(`"` + name + `" in ` + m[1])}
@@ -83,7 +89,7 @@ func missing(expression, name string, guard func(condition string) string) *advi
 func outside(expression string, change func(part string) string) string {
 	var s strings.Builder
 	at := 0
-	for _, q := range quoted.FindAllStringIndex(expression, -1) {
+	for _, q := range quoted().FindAllStringIndex(expression, -1) {
 		s.WriteString(change(expression[at:q[0]]))
 		s.WriteString(expression[q[0]:q[1]])
 		at = q[1]

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -54,7 +53,7 @@ func Describe() (paths, schemas map[string]any) {
 }
 
 // wild is a part of a path that names something.
-var wild = regexp.MustCompile(`\{(\w+)\}`)
+var wild = lazily(`\{(\w+)\}`)
 
 // describe describes routes, each given as a method and a path.
 func describe(routes []string) (paths, schemas object) {
@@ -65,7 +64,7 @@ func describe(routes []string) (paths, schemas object) {
 		method, path, _ := strings.Cut(route, " ")
 		shown := pagesAPI + strings.ReplaceAll(path, "{$}", "")
 		var parameters []object
-		for _, m := range wild.FindAllStringSubmatch(shown, -1) {
+		for _, m := range wild().FindAllStringSubmatch(shown, -1) {
 			parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": text})
 		}
 		answer := object{}

@@ -259,8 +259,8 @@ func (b *Broker) Ignored() []string {
 // Describe lists the broker's configs as DescribeConfigs answers them for the
 // broker's id, by name.
 func (b *Broker) Describe() []Entry {
-	entries := make([]Entry, 0, len(brokerSorted))
-	for _, d := range brokerSorted {
+	entries := make([]Entry, 0, len(brokerSorted()))
+	for _, d := range brokerSorted() {
 		entries = append(entries, b.entry(d, b.layers[:]))
 	}
 	// Configs that no definition shows: custom ones, and throttles.

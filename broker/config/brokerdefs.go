@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:embed broker.tsv
@@ -112,9 +113,13 @@ var withoutEffect = []string{
 	"preallocate", "segment.index.bytes",
 }
 
-var brokerDefs, brokerByName, brokerSorted = newBrokerDefs()
+var (
+	brokerDefs, brokerByName = newBrokerDefs()
+	// Sorted when somebody asks: the program starts sooner.
+	brokerSorted = sync.OnceValue(func() []*Def { return shown(brokerDefs) })
+)
 
-func newBrokerDefs() ([]*Def, map[string]*Def, []*Def) {
+func newBrokerDefs() ([]*Def, map[string]*Def) {
 	rows := strings.Count(brokerTSV, "\n") // the first has the columns' names
 	defs, memory := make([]*Def, 0, rows), make([]brokerRow, rows)
 	for line := range strings.Lines(brokerTSV[strings.Index(brokerTSV, "\n")+1:]) {
@@ -124,11 +129,12 @@ func newBrokerDefs() ([]*Def, map[string]*Def, []*Def) {
 		}
 		d := &row.def
 		if own, ok := ownDefaults[d.Name]; ok {
-			d.Default = &own
+			row.byDefault = own
+			d.Default = &row.byDefault
 		}
 		defs = append(defs, d)
 	}
-	byName, sorted := index(defs)
+	byName := index(defs)
 	for i := range brokerDocs {
 		byName[brokerDocs[i].name].Doc = brokerDocs[i].doc
 	}
@@ -140,7 +146,7 @@ func newBrokerDefs() ([]*Def, map[string]*Def, []*Def) {
 			byName[s.Name].Doc = "The default of " + t.Name + unit(s.Times) + " for topics that do not set it."
 		}
 	}
-	return defs, byName, sorted
+	return defs, byName
 }
 
 func unit(times int64) string {
@@ -207,7 +213,7 @@ func BrokerDef(name string) (*Def, bool) {
 
 // BrokerDefs lists the broker configs that DescribeConfigs shows, by name. The
 // definitions are shared: do not change them.
-func BrokerDefs() []*Def { return slices.Clone(brokerSorted) }
+func BrokerDefs() []*Def { return slices.Clone(brokerSorted()) }
 
 // OwnDefaults maps the broker configs whose default differs from Apache Kafka's
 // to Kafka's default; nil where Kafka has none.

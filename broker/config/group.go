@@ -47,13 +47,15 @@ type groupRow struct {
 var groupFamilies = [...]string{"consumer", "share", "streams"}
 
 var (
-	groupDefs                = newGroupDefs()
-	groupByName, groupSorted = index(groupDefs)
+	groupDefs   = newGroupDefs()
+	groupByName = index(groupDefs)
+	groupSorted = shown(groupDefs)
 )
 
 func newGroupDefs() []*Def {
 	defs := make([]*Def, 0, len(groupTable))
-	for _, g := range groupTable {
+	for i := range groupTable {
+		g := &groupTable[i]
 		d := &Def{Name: g.name, Type: g.kind, Default: &g.byDefault, Doc: g.doc, rule: lazyRule{text: g.rule}}
 		if g.inherits {
 			d.Synonyms = same("group." + g.name)

@@ -98,31 +98,40 @@ const internalSegmentBytes = "internal.segment.bytes"
 func same(broker string) []Synonym { return []Synonym{{broker, 1}} }
 
 var (
-	topicDefs                = newTopicDefs() // in the order of the checks
-	topicByName, topicSorted = index(topicDefs)
+	topicDefs   = newTopicDefs() // in the order of the checks
+	topicByName = index(topicDefs)
+	topicSorted = shown(topicDefs)
 )
 
 func newTopicDefs() []*Def {
 	defs := make([]*Def, 0, len(topicTable)+1)
-	for _, t := range topicTable {
+	for i := range topicTable {
+		t := &topicTable[i]
 		defs = append(defs, &Def{Name: t.name, Type: t.kind, Default: &t.byDefault, Synonyms: t.synonyms, Doc: t.doc, rule: lazyRule{text: t.rule}})
 	}
 	return append(defs, &Def{Name: internalSegmentBytes, Type: TypeInt, Internal: true,
 		Doc: "Overrides segment.bytes, without its minimum of 1 MiB: small segments show retention and compaction with few records."})
 }
 
-// index maps definitions by name, and sorts those that are always shown.
-func index(defs []*Def) (map[string]*Def, []*Def) {
+// index maps definitions by name.
+func index(defs []*Def) map[string]*Def {
 	byName := make(map[string]*Def, len(defs))
-	sorted := make([]*Def, 0, len(defs))
 	for _, d := range defs {
 		byName[d.Name] = d
+	}
+	return byName
+}
+
+// shown are the definitions that are always shown, by name.
+func shown(defs []*Def) []*Def {
+	sorted := make([]*Def, 0, len(defs))
+	for _, d := range defs {
 		if !d.Internal {
 			sorted = append(sorted, d)
 		}
 	}
 	slices.SortFunc(sorted, func(a, b *Def) int { return strings.Compare(a.Name, b.Name) })
-	return byName, sorted
+	return sorted
 }
 
 // TopicDef finds a topic config by name.
