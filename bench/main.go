@@ -143,8 +143,8 @@ func (b *bench) report(o *options, of [][]*row) error {
 
 // measure does one work on each server in turn, round after round.
 func (b *bench) measure(w *work, rows []*row, rounds int) {
-	if w.once {
-		rounds = 1
+	if w.most > 0 {
+		rounds = min(rounds, w.most)
 	}
 	out := make(map[*server]bool) // failed: not asked again
 	for range rounds {

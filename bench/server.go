@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,7 +97,12 @@ func (s *server) start(ctx context.Context) error {
 		if m == nil {
 			continue
 		}
-		if s.addr = m[1]; m[2] != "" {
+		// A client must not look its name up each time that it connects.
+		addr, err := net.ResolveTCPAddr("tcp", m[1])
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if s.addr = addr.String(); m[2] != "" {
 			s.pid, _ = strconv.Atoi(m[2])
 		}
 		go func() { // what else it says must not block it

@@ -24,7 +24,7 @@ type work struct {
 	name     string
 	measures []measure
 	quick    bool // part of the quick mode
-	once     bool // too long, or too steady, to be repeated in each round
+	most     int  // rounds that are enough, for what takes long; 0: as many as asked for
 	fresh    bool // needs a server of its own, started for it
 	// run does the work once and gives the measures.
 	run func(b *bench, s *server) ([]float64, error)
