@@ -27,8 +27,8 @@ type Classic struct {
 	protocol        string // of this generation, by its members' votes; empty without members
 	subscribed      subscription
 
-	members   map[string]*member
-	order     []*member          // in order of joining, so that every list and choice is repeatable
+	order     []*member          // the members, in order of joining, so that every list and choice is repeatable
+	byID      map[string]*member // the same; nil up to fewMembers
 	leader    *member            // nil without members
 	static    map[string]*member // by instance id (KIP-345)
 	pending   map[string]time.Time
@@ -102,7 +102,7 @@ func (g *Classic) Epoch() int32 { return g.generation }
 func (g *Classic) Generation() int32 { return g.generation }
 
 // Members returns how many members the group has.
-func (g *Classic) Members() int { return len(g.members) }
+func (g *Classic) Members() int { return len(g.order) }
 
 func (g *Classic) effects() Effects {
 	e := g.out
@@ -145,21 +145,43 @@ func (g *Classic) supports(protocolType string, protocols []kmsg.JoinGroupReques
 		return protocolType != "" && len(protocols) > 0
 	}
 	return g.protocolType == protocolType && slices.ContainsFunc(protocols, func(p kmsg.JoinGroupRequestProtocol) bool {
-		return g.supporters(p.Name) == len(g.members)
+		return g.supporters(p.Name) == len(g.order)
 	})
+}
+
+// fewMembers are found by looking at each: a map takes more memory than one
+// member.
+const fewMembers = 2
+
+// member finds a member; nil: there is none.
+func (g *Classic) member(id string) *member {
+	if g.byID != nil {
+		return g.byID[id]
+	}
+	for _, m := range g.order {
+		if m.id == id {
+			return m
+		}
+	}
+	return nil
 }
 
 // add puts a new member in.
 func (g *Classic) add(m *member, protocolType string) {
-	if len(g.members) == 0 {
+	if len(g.order) == 0 {
 		g.protocolType = protocolType
 	}
-	if g.members == nil {
-		g.members = make(map[string]*member)
-	}
 	g.noLongerPending(m.id)
-	g.members[m.id] = m
 	g.order = append(g.order, m)
+	switch {
+	case g.byID != nil:
+		g.byID[m.id] = m
+	case len(g.order) > fewMembers:
+		g.byID = make(map[string]*member, 2*fewMembers)
+		for _, o := range g.order {
+			g.byID[o.id] = o
+		}
+	}
 	if m.instance != nil {
 		if g.static == nil {
 			g.static = make(map[string]*member)
@@ -185,7 +207,7 @@ func (g *Classic) noLongerPending(id string) {
 func (g *Classic) remove(m *member) {
 	g.answerJoin(m, refusedJoin("", kerr.UnknownMemberID))
 	g.answerSync(m, refusedSync(kerr.UnknownMemberID))
-	delete(g.members, m.id)
+	delete(g.byID, m.id)
 	i := slices.Index(g.order, m)
 	g.order = slices.Delete(g.order, i, i+1)
 	if m.instance != nil {
@@ -207,8 +229,9 @@ func (g *Classic) replaceStatic(old *member, id string) *member {
 	g.answerSync(old, refusedSync(kerr.FencedInstanceID))
 	m := *old
 	m.id, m.isNew = id, false
-	delete(g.members, old.id)
-	g.members[id] = &m
+	if delete(g.byID, old.id); g.byID != nil {
+		g.byID[id] = &m
+	}
 	g.order[slices.Index(g.order, old)] = &m
 	g.static[*m.instance] = &m
 	if g.leader == old {
@@ -220,7 +243,7 @@ func (g *Classic) replaceStatic(old *member, id string) *member {
 // setProtocols copies the protocols of a join.
 func (g *Classic) setProtocols(m *member, from []kmsg.JoinGroupRequestProtocol) {
 	protocols := cloneProtocols(from)
-	if g.members[m.id] == m {
+	if g.member(m.id) == m {
 		g.count(m.protocols, -1)
 		g.count(protocols, 1)
 	}
@@ -279,7 +302,7 @@ func (g *Classic) selectProtocol() string {
 	best := ""
 	for _, m := range g.order {
 		for _, p := range m.protocols {
-			if g.supporters(p.name) == len(g.members) {
+			if g.supporters(p.name) == len(g.order) {
 				votes[p.name]++
 				break
 			}
@@ -306,7 +329,7 @@ func (g *Classic) validate(id string, instance *string) (*member, *kerr.Error) {
 			return nil, kerr.FencedInstanceID
 		}
 	}
-	m := g.members[id]
+	m := g.member(id)
 	if m == nil {
 		return nil, kerr.UnknownMemberID
 	}
@@ -322,7 +345,7 @@ func (g *Classic) rebalanceTimeout() time.Duration {
 	return d
 }
 
-func (g *Classic) allJoined() bool { return g.awaitingJoin == len(g.members) && len(g.pending) == 0 }
+func (g *Classic) allJoined() bool { return g.awaitingJoin == len(g.order) && len(g.pending) == 0 }
 
 // expectHeartbeat starts a member's session anew.
 func (g *Classic) expectHeartbeat(m *member, within time.Duration) {

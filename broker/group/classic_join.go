@@ -54,12 +54,12 @@ func (g *Classic) join(client Client, req *kmsg.JoinGroupRequest, p parked) {
 // wait for it count, so that the last to come back are the ones turned away
 // when there are too many.
 func (g *Classic) hasRoomFor(id string) bool {
-	m := g.members[id]
+	m := g.member(id)
 	switch g.state {
 	case PreparingRebalance:
 		return m != nil && m.join.waits || g.awaitingJoin < g.cfg.MaxSize
 	case CompletingRebalance, Stable:
-		return m != nil || len(g.members) < g.cfg.MaxSize
+		return m != nil || len(g.order) < g.cfg.MaxSize
 	}
 	return true
 }
@@ -67,7 +67,7 @@ func (g *Classic) hasRoomFor(id string) bool {
 // turnAway forgets a member id that finds no room. The others need not wait
 // for it any longer.
 func (g *Classic) turnAway(id string) {
-	if m := g.members[id]; m != nil {
+	if m := g.member(id); m != nil {
 		g.remove(m)
 		g.event(Event{Member: id, Why: "no room in the group"})
 	}

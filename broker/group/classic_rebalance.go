@@ -78,7 +78,7 @@ func (g *Classic) completeJoin() {
 	g.joinDeadline = time.Time{}
 	// Who did not join in time is out. A static member keeps its place until
 	// its session ends: it may be restarting (KIP-345).
-	if g.awaitingJoin < len(g.members) {
+	if g.awaitingJoin < len(g.order) {
 		var late []*member
 		for _, m := range g.order {
 			if !m.join.waits && m.instance == nil {
@@ -90,7 +90,7 @@ func (g *Classic) completeJoin() {
 			g.event(Event{Member: m.id, Why: "member did not rejoin within the rebalance timeout"})
 		}
 	}
-	if len(g.members) > 0 && !g.electJoinedLeader() {
+	if len(g.order) > 0 && !g.electJoinedLeader() {
 		// Only static members, all away. Wait for one, or for the ends of
 		// their sessions. At least a second, should their timeout be nothing.
 		g.joinDeadline = g.now.Add(max(g.rebalanceTimeout(), time.Second))
@@ -98,7 +98,7 @@ func (g *Classic) completeJoin() {
 	}
 	g.generation++
 	g.forgetSyncs()
-	if len(g.members) == 0 {
+	if len(g.order) == 0 {
 		g.protocol = ""
 		g.readSubscription()
 		g.transition(Empty, Event{Why: "all members left"})
@@ -243,7 +243,7 @@ func (g *Classic) expireSessions() {
 	for _, m := range silent {
 		// The one before may have ended the rebalance that this one waited
 		// for: then it has a new session.
-		if g.members[m.id] != m || !m.deadline.IsZero() {
+		if g.member(m.id) != m || !m.deadline.IsZero() {
 			continue
 		}
 		g.remove(m)

@@ -71,7 +71,7 @@ func (g *Classic) assign(leader *member, assignments []kmsg.SyncGroupRequestGrou
 	}
 	for i := range assignments {
 		a := &assignments[i]
-		if m := g.members[a.MemberID]; m != nil {
+		if m := g.member(a.MemberID); m != nil {
 			start := len(blob)
 			blob = append(blob, a.MemberAssignment...)
 			m.assignment = blob[start:len(blob):len(blob)]

@@ -30,7 +30,7 @@ func (g *Classic) toConsumer(memberEpoch int32, cluster Cluster) (*Consumer, *re
 		return cannot("online upgrade is disabled")
 	case g.protocolType != consumerProtocol:
 		return cannot("the group does not use the consumer embedded protocol")
-	case len(g.members) > g.cfg.Consumer.MaxSize:
+	case len(g.order) > g.cfg.Consumer.MaxSize:
 		return cannot("the group size exceeds the consumer group maximum size")
 	}
 	protocol := g.protocol

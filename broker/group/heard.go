@@ -15,8 +15,8 @@ func (g *Group) Heard() map[string]time.Time {
 	}
 	switch k := g.is().(type) {
 	case *Classic:
-		for id, m := range k.members {
-			note(id, m.deadline, m.sessionTimeout)
+		for _, m := range k.order {
+			note(m.id, m.deadline, m.sessionTimeout)
 		}
 	case *Consumer:
 		for id, m := range k.members {

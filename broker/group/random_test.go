@@ -16,7 +16,7 @@ func check(g *Classic) error {
 	joining, unsynced, static := 0, 0, 0
 	supported := map[string]int{}
 	for i, m := range g.order {
-		if g.members[m.id] != m || slices.Index(g.order, m) != i {
+		if g.member(m.id) != m || slices.Index(g.order, m) != i {
 			return fmt.Errorf("%s is not once among the members", m.id)
 		}
 		if _, ok := g.pending[m.id]; ok {
@@ -48,11 +48,11 @@ func check(g *Classic) error {
 		}
 	}
 	switch {
-	case len(g.order) != len(g.members) || static != len(g.static):
-		return fmt.Errorf("%d members in order, %d by id; %d static, %d by instance", len(g.order), len(g.members), static, len(g.static))
+	case g.byID != nil && len(g.order) != len(g.byID) || static != len(g.static):
+		return fmt.Errorf("%d members in order, %d by id; %d static, %d by instance", len(g.order), len(g.byID), static, len(g.static))
 	case joining != g.awaitingJoin || unsynced != g.awaitingSync:
 		return fmt.Errorf("%d joining, counted %d; %d unsynced, counted %d", joining, g.awaitingJoin, unsynced, g.awaitingSync)
-	case (g.leader == nil) != (len(g.order) == 0) || g.leader != nil && g.members[g.leader.id] != g.leader:
+	case (g.leader == nil) != (len(g.order) == 0) || g.leader != nil && g.member(g.leader.id) != g.leader:
 		return fmt.Errorf("the leader is not one of the members")
 	case (g.state == Empty || g.state == Dead) && len(g.order) > 0:
 		return fmt.Errorf("%s with %d members", g.state, len(g.order))
