@@ -53,7 +53,7 @@ func heapInUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-func TestAGroupOfOneTakesLessThan5KiB(t *testing.T) {
+func TestAGroupOfOneTakesLessThan3KiB(t *testing.T) {
 	const n = 1000
 	b := Start(t, WithTopic("t", 1, nil))
 	c := dial(t, b)
@@ -62,7 +62,7 @@ func TestAGroupOfOneTakesLessThan5KiB(t *testing.T) {
 	for i := range n {
 		groupOfOne(t, c, fmt.Sprintf("group-%d", i))
 	}
-	if each := (heapInUse() - before) / n; each > 5<<10 {
+	if each := (heapInUse() - before) / n; each > 3<<10 {
 		t.Errorf("%d bytes are kept per group", each)
 	}
 	runtime.KeepAlive(b)

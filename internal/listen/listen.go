@@ -65,6 +65,7 @@ func Again(at net.Addr) (net.Listener, error) { return open(at.Network(), at.Str
 func open(network, address string) (net.Listener, error) {
 	var c net.ListenConfig
 	c.SetMultipathTCP(false)
+	keepAlive(&c)
 	return c.Listen(context.Background(), network, address)
 }
 
