@@ -28,21 +28,23 @@ const (
 	// writtenNow is the longest answer that is sent without telling the
 	// scheduler, in bytes: the kernel does the receiver's part in the same call.
 	writtenNow = 64 << 10
+	// partsNow is how many parts such an answer may have.
+	partsNow = 16
 )
 
 // socket is a net.Conn over a file descriptor.
 type socket struct {
 	net.Conn
-	raw              syscall.RawConn
-	tryRead, tryOnce func(fd uintptr) bool // read and write, made once
-	idle             func() error          // called before it waits for bytes to read
+	raw               syscall.RawConn
+	tryRead, tryWrite func(fd uintptr) bool // read and write, made once
+	idle              func() error          // called before it waits for bytes to read
 
 	into *protocol.FrameReader
 	busy int // reads since it waited
 	n    int
 	err  error
 
-	out     []byte
+	out     net.Buffers
 	written int
 }
 
@@ -58,7 +60,7 @@ func newSocket(nc net.Conn, idle func() error) *socket {
 		return nil
 	}
 	s := &socket{Conn: nc, raw: raw, idle: idle}
-	s.tryRead, s.tryOnce = s.read, s.write
+	s.tryRead, s.tryWrite = s.read, s.write
 	return s
 }
 
@@ -108,21 +110,30 @@ func (s *socket) longRun() bool {
 	return true
 }
 
-// Write is net.Conn's.
-func (s *socket) Write(p []byte) (int, error) {
-	if len(p) > writtenNow {
-		return s.Conn.Write(p)
+// WriteParts sends all parts, in order, and forgets those that it sent.
+func (s *socket) WriteParts(parts net.Buffers) error {
+	size := 0
+	for _, p := range parts {
+		size += len(p)
 	}
-	s.out = p
-	err := s.raw.Write(s.tryOnce)
-	s.out = nil
-	if err != nil || s.written == len(p) {
-		return s.written, err
+	if size <= writtenNow && len(parts) <= partsNow {
+		s.out = parts
+		err := s.raw.Write(s.tryWrite)
+		s.out = nil
+		if err != nil || s.written == size {
+			return err
+		}
+		for s.written >= len(parts[0]) {
+			s.written -= len(parts[0])
+			parts = parts[1:]
+		}
+		parts[0] = parts[0][s.written:]
 	}
-	n, err := s.Conn.Write(p[s.written:]) // which waits, and tells what is wrong
-	return s.written + n, err
+	_, err := parts.WriteTo(s.Conn) // which waits, and tells what is wrong
+	return err
 }
 
+// write writes as much as the kernel takes without a wait.
 func (s *socket) write(fd uintptr) bool {
 	n, err := writeNow(int(fd), s.out)
 	if err != nil {

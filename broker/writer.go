@@ -70,18 +70,13 @@ func (a *answerWriter) flush() error {
 		return nil
 	}
 	var err error
-	if len(a.parts) == 0 {
-		if len(*a.buf) > 0 {
-			_, err = a.w.Write(*a.buf)
+	if a.cut(); a.size > 0 {
+		a.kept = a.parts // what sends them moves a.parts forward
+		if s, ok := a.w.(*socket); ok {
+			err = s.WriteParts(a.parts)
+		} else {
+			_, err = a.parts.WriteTo(a.w)
 		}
-	} else {
-		a.cut()
-		a.kept = a.parts // WriteTo moves a.parts forward
-		w := a.w
-		if s, ok := w.(*socket); ok {
-			w = s.Conn // which can send several parts at once
-		}
-		_, err = a.parts.WriteTo(w)
 		clear(a.kept)
 		if cap(a.kept) > 64 {
 			a.kept = nil
