@@ -4,5 +4,8 @@ package listen
 
 import "net"
 
-// keepAlive is left to package net, which sets it for each connection.
-func keepAlive(*net.ListenConfig) {}
+// keepAlive is left to package net, which does it for each connection.
+func keepAlive(l net.Listener) net.Listener { return l }
+
+// keptAliveByNet is how package net is to do it: as it does.
+const keptAliveByNet = 0

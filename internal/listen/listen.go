@@ -63,10 +63,13 @@ func Again(at net.Addr) (net.Listener, error) { return open(at.Network(), at.Str
 // open listens with plain TCP: a socket that could speak Multipath TCP, Go's
 // default, costs the kernel twice as much, and Kafka's clients never ask for it.
 func open(network, address string) (net.Listener, error) {
-	var c net.ListenConfig
+	c := net.ListenConfig{KeepAlive: keptAliveByNet}
 	c.SetMultipathTCP(false)
-	keepAlive(&c)
-	return c.Listen(context.Background(), network, address)
+	l, err := c.Listen(context.Background(), network, address)
+	if err != nil {
+		return nil, err
+	}
+	return keepAlive(l), nil
 }
 
 func explain(err error, host string, port int, flag string) error {
