@@ -4,7 +4,7 @@ package ui
 //
 // It is put together from the parts that the package cel has for it, without
 // that package: it also has what reads and writes protobuf descriptors, and a
-// program that links that takes a millisecond longer to start, used or not.
+// program that links that takes half a millisecond longer to start, used or not.
 
 import (
 	"context"
