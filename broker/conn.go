@@ -171,6 +171,9 @@ func (c *conn) serve() {
 	for {
 		frame, err := c.in.Next(c.maxFrame())
 		if err == nil {
+			if len(frame) > longWork {
+				letOthersIn()
+			}
 			err = c.handle(frame)
 		}
 		if err == nil && c.owesNow(len(frame)) {
@@ -189,6 +192,15 @@ func (c *conn) serve() {
 		}
 	}
 }
+
+// longWork is from which size of a request on, in bytes, others are let in
+// before it is worked on.
+const longWork = 256 << 10
+
+// letOthersIn has another thread look for what other clients send. Go's
+// scheduler wakes none when it goes on with the only goroutine that has
+// something to do, and then nobody would look until that one waits again.
+func letOthersIn() { go func() {}() }
 
 // muchRead is how much a client may send without a break before it gets its
 // first answer: what it has on its way, most times.
