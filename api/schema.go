@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"maps"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+
+	"minibroker/internal/lazy"
 )
 
 // This file owns the OpenAPI document. It is made of the table of routes and of
@@ -62,7 +62,7 @@ func Document(parts ...Part) map[string]any {
 type document struct{ schemas object }
 
 // inPath is a part of a path that names something.
-var inPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{(\w+)\}`) })
+var inPath = lazy.Regexp(`\{(\w+)\}`)
 
 func (d *document) operation(r *route, problem any) object {
 	var params []any

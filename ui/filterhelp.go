@@ -6,7 +6,8 @@ package ui
 import (
 	"regexp"
 	"strings"
-	"sync"
+
+	"minibroker/internal/lazy"
 )
 
 // advised is what to do about a filter.
@@ -21,17 +22,13 @@ var filterAdvice = []string{"missing", "header", "kind", "index", "compare", "la
 
 // They are compiled when one is needed: the program starts sooner.
 var (
-	missingKey  = lazily(`no such key: (.+)$`)
-	undeclared  = lazily(`undeclared reference to '([^']+)'`)
-	identifier  = lazily(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	oneEquals   = lazily(`([^=!<>])=([^=])`)
-	quoted      = lazily(`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'`)
-	wordOperand = lazily(`(?i)\b(and|or|not)\b`)
+	missingKey  = lazy.Regexp(`no such key: (.+)$`)
+	undeclared  = lazy.Regexp(`undeclared reference to '([^']+)'`)
+	identifier  = lazy.Regexp(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	oneEquals   = lazy.Regexp(`([^=!<>])=([^=])`)
+	quoted      = lazy.Regexp(`"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'`)
+	wordOperand = lazy.Regexp(`(?i)\b(and|or|not)\b`)
 )
-
-func lazily(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
 
 // advise finds what to do about why an expression failed; nil: nobody knows.
 func advise(expression, why string) *advised {

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"minibroker/broker"
+	"minibroker/internal/lazy"
 )
 
 // views are the views of the pages, by path.
@@ -53,7 +54,7 @@ func Describe() (paths, schemas map[string]any) {
 }
 
 // wild is a part of a path that names something.
-var wild = lazily(`\{(\w+)\}`)
+var wild = lazy.Regexp(`\{(\w+)\}`)
 
 // describe describes routes, each given as a method and a path.
 func describe(routes []string) (paths, schemas object) {

@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
-	"sync"
 	"time"
+
+	"minibroker/internal/lazy"
 )
 
 // bearerExchange is SASL/OAUTHBEARER (RFC 7628) with unsecured tokens, which is
@@ -28,13 +28,9 @@ func (e *bearerExchange) Claims() string      { return "" }
 // The client's first message (RFC 7628, section 3.1). Expressions are compiled when
 // one is needed: a process starts sooner.
 var (
-	bearerMessage = lazily(`^n,(?:a=((?:[\x01-\x7F]|=2C|=3D)*?))?,\x01((?:[A-Za-z]+=[\x21-\x7E \t\r\n]+\x01)*)\x01$`)
-	bearerAuth    = lazily(`^(\w+) +([-_~+/.a-zA-Z0-9]+=*)$`)
+	bearerMessage = lazy.Regexp(`^n,(?:a=((?:[\x01-\x7F]|=2C|=3D)*?))?,\x01((?:[A-Za-z]+=[\x21-\x7E \t\r\n]+\x01)*)\x01$`)
+	bearerAuth    = lazy.Regexp(`^(\w+) +([-_~+/.a-zA-Z0-9]+=*)$`)
 )
-
-func lazily(expression string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
-}
 
 func (e *bearerExchange) Step(message []byte) ([]byte, error) {
 	if string(message) == "\x01" && e.refused != "" {

@@ -16,11 +16,12 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"minibroker/internal/lazy"
 )
 
 // rule checks a parsed value.
@@ -162,7 +163,7 @@ func gzipLevel(name string, v any) *Error {
 }
 
 // Expressions are compiled when one is needed: a process starts sooner.
-var replicaPair = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+:[0-9]+$`) })
+var replicaPair = lazy.Regexp(`^[0-9]+:[0-9]+$`)
 
 func throttledReplicas(name string, v any) *Error {
 	list, _ := v.([]string)
@@ -175,9 +176,7 @@ func throttledReplicas(name string, v any) *Error {
 
 // isoDuration is what java.time.Duration.parse reads; at least one part must
 // be there, also after T.
-var isoDuration = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^[-+]?P([-+]?[0-9]+D)?(T([-+]?[0-9]+H)?([-+]?[0-9]+M)?([-+]?[0-9]+([.,][0-9]{0,9})?S)?)?$`)
-})
+var isoDuration = lazy.Regexp(`(?i)^[-+]?P([-+]?[0-9]+D)?(T([-+]?[0-9]+H)?([-+]?[0-9]+M)?([-+]?[0-9]+([.,][0-9]{0,9})?S)?)?$`)
 
 func shareOffsetReset(name string, v any) *Error {
 	s, _ := v.(string)

@@ -5,11 +5,11 @@ package config
 
 import (
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"minibroker/internal/lazy"
 )
 
 // badValue is ConfigException's text for a value.
@@ -96,9 +96,7 @@ func splitList(text string) []string {
 	return list
 }
 
-var decimal = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)[fFdD]?$`)
-})
+var decimal = lazy.Regexp(`^([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)[fFdD]?$`)
 
 // parseDouble reads a decimal number as Java's Double.parseDouble does: with
 // NaN and Infinity in these spellings only, and a type suffix.
