@@ -35,7 +35,8 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	if len(o.ignored) > 0 {
 		log.Info("some configs have no effect here and are ignored", "configs", strings.Join(o.ignored, ","))
 	}
-	ctx, caught, forget := catchSignals(ctx)
+	// Before anything starts, so that no signal finds the broker half open.
+	ctx, forget := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer forget()
 
 	// The HTTP port goes first: when it is taken, no client must have been let in.
@@ -67,7 +68,6 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 		}
 		web.Serve(b, ui.Options{Pages: o.ui, Control: control, Published: o.published}, log)
 	}
-	<-caught // whoever reads the announcement may end the program by a signal
 	announce(stdout, b, web)
 	defer clock.Real{}.AfterFunc(startedAfter, forgetStart).Stop()
 
@@ -75,29 +75,6 @@ func serve(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	forget() // a second signal ends the process at once
 	log.Info("stopping; a second signal stops at once")
 	return b.Close()
-}
-
-// catchSignals gives a context that ends when the program is asked to stop, from
-// when caught is closed. To set that up, the runtime wakes threads one by one,
-// which takes it 0.1 ms, and several times that on a busy machine: it does so
-// beside what else there is to do.
-func catchSignals(ctx context.Context) (stopped context.Context, caught <-chan struct{}, forget func()) {
-	stopped, stop := context.WithCancel(ctx)
-	signals, done := make(chan os.Signal, 1), make(chan struct{})
-	go func() {
-		signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-		close(done)
-		select {
-		case <-signals:
-			stop()
-		case <-stopped.Done():
-		}
-	}()
-	return stopped, done, func() {
-		<-done
-		signal.Stop(signals)
-		stop()
-	}
 }
 
 // described is what the OpenAPI document has beside the control of the broker.
