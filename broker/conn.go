@@ -113,11 +113,8 @@ func (b *Broker) connect(n *node, p *port, nc net.Conn, l net.Listener) bool {
 		principal: auth.Anonymous,
 		super:     p.inner,
 	}
-	if s := newSocket(nc, c.out.flush); s != nil {
-		c.in, c.out.w = protocol.NewFrameReader(s), s
-	} else {
-		c.in, c.out.w = protocol.NewFrameReader(nc), nc
-	}
+	s := asSocket(nc, c.out.flush)
+	c.in, c.out.w = protocol.NewFrameReader(s), s
 	if p.protocol.sasl() && !p.inner {
 		c.sasl = new(saslSession)
 	}

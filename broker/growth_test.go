@@ -36,12 +36,8 @@ func TestOneMoreCostsTheSameHoweverManyThereAre(t *testing.T) {
 			return func(int) { exchangeFirst(t, b, hello) }
 		}},
 		{"waiting fetches", 2000, func(t *testing.T, b *Broker) func(int) {
-			fetch := kmsg.NewPtrFetchRequest()
-			fetch.Version, fetch.MaxWaitMillis, fetch.MinBytes, fetch.MaxBytes = 12, 1<<30, 1, 1<<20
-			topic, p := kmsg.NewFetchRequestTopic(), kmsg.NewFetchRequestTopicPartition()
-			topic.Topic, p.PartitionMaxBytes = "t", 1<<20
-			topic.Partitions = append(topic.Partitions, p)
-			fetch.Topics = append(fetch.Topics, topic)
+			fetch := fetchRequest(t, b, 12, "t", 0, 0)
+			fetch.MaxWaitMillis = 1 << 30
 			// The answer to the first is sent when the second waits.
 			both := append(requestFrame(kmsg.NewPtrApiVersionsRequest()), requestFrame(fetch)...)
 			return func(int) { exchangeFirst(t, b, both) }

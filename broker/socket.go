@@ -48,16 +48,16 @@ type socket struct {
 	written int
 }
 
-// newSocket is nc as a socket, or nil if it is none. Each time before it waits
-// for bytes to read it calls idle, whose error ends the read.
-func newSocket(nc net.Conn, idle func() error) *socket {
+// asSocket is nc as a socket, or nc itself if it is none. Each time before a socket
+// waits for bytes to read it calls idle, whose error ends the read.
+func asSocket(nc net.Conn, idle func() error) net.Conn {
 	c, ok := nc.(syscall.Conn)
 	if !ok {
-		return nil
+		return nc
 	}
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return nil
+		return nc
 	}
 	s := &socket{Conn: nc, raw: raw, idle: idle}
 	s.tryRead, s.tryWrite = s.read, s.write
@@ -110,7 +110,7 @@ func (s *socket) longRun() bool {
 	return true
 }
 
-// WriteParts sends all parts, in order, and forgets those that it sent.
+// WriteParts is of partsWriter.
 func (s *socket) WriteParts(parts net.Buffers) error {
 	size := 0
 	for _, p := range parts {
@@ -135,10 +135,7 @@ func (s *socket) WriteParts(parts net.Buffers) error {
 
 // write writes as much as the kernel takes without a wait.
 func (s *socket) write(fd uintptr) bool {
-	n, err := writeNow(int(fd), s.out)
-	if err != nil {
-		n = 0
-	}
-	s.written = n
+	n, _ := writeNow(int(fd), s.out)
+	s.written = max(0, n)
 	return true
 }

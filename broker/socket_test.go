@@ -39,8 +39,8 @@ func overTCP(t *testing.T, idle func() error) (*socket, net.Conn) {
 			t.Fatal(err)
 		}
 	}
-	s := newSocket(near, idle)
-	if s == nil {
+	s, ok := asSocket(near, idle).(*socket)
+	if !ok {
 		t.Fatal("a TCP connection is no socket")
 	}
 	return s, far

@@ -17,6 +17,12 @@ type answerWriter struct {
 	kept  net.Buffers // parts' memory, for the next time
 }
 
+// partsWriter is a connection that has a quicker way than net.Buffers.WriteTo.
+type partsWriter interface {
+	// WriteParts sends all parts, in order, and forgets those that it sent.
+	WriteParts(parts net.Buffers) error
+}
+
 const (
 	// flushAbove bounds what is gathered before it is sent.
 	flushAbove = 256 << 10
@@ -72,8 +78,8 @@ func (a *answerWriter) flush() error {
 	var err error
 	if a.cut(); a.size > 0 {
 		a.kept = a.parts // what sends them moves a.parts forward
-		if s, ok := a.w.(*socket); ok {
-			err = s.WriteParts(a.parts)
+		if w, ok := a.w.(partsWriter); ok {
+			err = w.WriteParts(a.parts)
 		} else {
 			_, err = a.parts.WriteTo(a.w)
 		}
