@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -12,14 +13,16 @@ import (
 
 // produceWorks write pipelined, with acks=all, on one connection.
 func produceWorks() []work {
-	perGiB := func(margin float64) []measure {
-		return []measure{{name: "CPU", unit: "s/GiB", base: limitName, goal: 2, margin: margin}}
+	perGiB := func(goal, margin float64) []measure {
+		return []measure{{name: "CPU", unit: "s/GiB", base: limitName, goal: goal, margin: margin}}
 	}
 	return []work{
-		{name: "produce, 16 KiB batches of 1 KiB records, 1 partition", quick: true, measures: perGiB(restless), run: produceWork(1, 16<<10, 1<<10, record.None)},
-		{name: "produce, 16 KiB batches of 100 B records, 1 partition", quick: true, measures: perGiB(restless), run: produceWork(1, 16<<10, 100, record.None)},
-		{name: "produce, 16 KiB batches to each of 12 partitions", quick: true, measures: perGiB(restless), run: produceWork(12, 16<<10, 1<<10, record.None)},
-		{name: "produce, 16 KiB lz4 batches to each of 12 partitions", measures: perGiB(0), run: produceWork(12, 16<<10, 1<<10, record.LZ4)},
+		{name: "produce, 16 KiB batches of 1 KiB records, 1 partition", quick: true, measures: perGiB(2, restless), run: produceWork(1, 16<<10, 1<<10, record.None)},
+		{name: "produce, 16 KiB batches of 100 B records, 1 partition", quick: true, measures: perGiB(2, restless), run: produceWork(1, 16<<10, 100, record.None)},
+		{name: "produce, 16 KiB batches to each of 12 partitions", quick: true, measures: perGiB(2, restless), run: produceWork(12, 16<<10, 1<<10, record.None)},
+		{name: "produce, 16 KiB lz4 batches to each of 12 partitions", measures: perGiB(2, 0), run: produceWork(12, 16<<10, 1<<10, record.LZ4)},
+		{name: "produce to a new broker, 16 KiB batches of 1 KiB records, 1 partition", fresh: true, measures: perGiB(0, 0), run: produceNew(1)},
+		{name: "produce to a new broker, 16 KiB batches to each of 12 partitions", fresh: true, measures: perGiB(0, 0), run: produceNew(12)},
 		{name: "produce, single-record requests of 100 B", quick: true, measures: []measure{{name: "CPU", unit: "s/M records", base: limitName, goal: 2.5, margin: steady}}, run: produceSingles},
 	}
 }
@@ -106,21 +109,42 @@ func (b *bench) produce(s *server, c *client, frame []byte, bytes int) error {
 	return err
 }
 
+// tidied is how long a broker may take until it can use a deleted topic's memory.
+const tidied = 200 * time.Millisecond
+
+// produceWork is for a broker that is warm: that has done the same just before.
 func produceWork(partitions, batchSize, recordSize int, codec record.Codec) func(*bench, *server) ([]float64, error) {
 	return func(b *bench, s *server) ([]float64, error) {
-		bytes := b.amount(s, 1<<30, 256<<20)
-		raw := batch(batchSize, recordSize, codec)
-		if !b.quick { // there rounds are short
-			warmMemory(bytes)
+		raw, bytes := batch(batchSize, recordSize, codec), b.amount(s, 512<<20, 256<<20)
+		if _, err := b.produceCost(s, partitions, raw, bytes); err != nil {
+			return nil, err
 		}
-		var cpu float64
-		err := b.withTopic(s, partitions, func(c *client, topic string) (err error) {
-			frame := produceFrame(fmt.Sprintf("produce-%d-%d-%d", partitions, recordSize, codec), topic, partitions, raw)
-			cpu, err = cpuOf(s, func() error { return b.produce(s, c, frame, bytes) })
-			return err
-		})
-		return []float64{cpu / (float64(bytes) / (1 << 30))}, err
+		time.Sleep(tidied)
+		perGiB, err := b.produceCost(s, partitions, raw, bytes)
+		return []float64{perGiB}, err
 	}
+}
+
+// produceNew is the first that a broker is asked for: its memory is new, too.
+func produceNew(partitions int) func(*bench, *server) ([]float64, error) {
+	return func(b *bench, s *server) ([]float64, error) {
+		if err := s.start(b.ctx); err != nil {
+			return nil, err
+		}
+		perGiB, err := b.produceCost(s, partitions, batch(16<<10, 1<<10, record.None), b.amount(s, 512<<20, 256<<20))
+		return []float64{perGiB}, err
+	}
+}
+
+// produceCost is the processor time, in s/GiB, for so many bytes of a batch.
+func (b *bench) produceCost(s *server, partitions int, raw []byte, bytes int) (float64, error) {
+	var cpu float64
+	err := b.withTopic(s, partitions, func(c *client, topic string) (err error) {
+		frame := produceFrame(fmt.Sprintf("produce-%d", partitions), topic, partitions, raw)
+		cpu, err = cpuOf(s, func() error { return b.produce(s, c, frame, bytes) })
+		return err
+	})
+	return cpu / (float64(bytes) / (1 << 30)), err
 }
 
 func produceSingles(b *bench, s *server) ([]float64, error) {
