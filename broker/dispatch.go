@@ -204,11 +204,11 @@ func (c *conn) answer(h protocol.Header, flexible bool, resp kmsg.Response) erro
 	before := out.pending()
 	if s, ok := resp.(spliced); ok {
 		out.cut()
-		first := len(out.parts)
+		first := len(out.held.parts)
 		out.setBytes(protocol.AppendResponseHeader(out.bytes(), h.Key, h.CorrelationID, flexible))
 		s.encode(out)
 		out.cut()
-		protocol.PutSize(out.parts[first], 0, out.pending()-before-4)
+		protocol.PutSize(out.held.parts[first], 0, out.pending()-before-4)
 	} else {
 		dst := out.bytes()
 		at := len(dst)

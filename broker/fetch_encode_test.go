@@ -96,7 +96,7 @@ func TestFetchAnswerIsNotCopied(t *testing.T) {
 	a.slices, a.counts = [][]byte{chunk}, []int32{1}
 	out := answerWriter{w: io.Discard}
 	a.encode(&out)
-	for _, part := range out.parts {
+	for _, part := range out.held.parts {
 		if len(part) == len(chunk) && &part[0] == &chunk[0] {
 			return
 		}

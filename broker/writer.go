@@ -10,11 +10,16 @@ import (
 // writev. An idle one holds no memory.
 type answerWriter struct {
 	w     io.Writer
-	buf   *[]byte     // encoded bytes; only those from start on are not in parts yet
-	start int         // where in buf the unfinished part begins
-	parts net.Buffers // finished parts, in order
-	size  int         // bytes in parts
-	kept  net.Buffers // parts' memory, for the next time
+	held  *answerMemory // nil while nothing is pending
+	start int           // where in held.encoded the unfinished part begins
+	size  int           // bytes in held.parts
+}
+
+// answerMemory is what pending answers need.
+type answerMemory struct {
+	encoded []byte      // of which only what follows answerWriter.start is not in parts yet
+	parts   net.Buffers // finished parts, in order
+	unsent  net.Buffers // the last of parts, while they are being sent
 }
 
 // partsWriter is a connection that has a quicker way than net.Buffers.WriteTo.
@@ -26,21 +31,22 @@ type partsWriter interface {
 const (
 	// flushAbove bounds what is gathered before it is sent.
 	flushAbove = 256 << 10
-	// maxRecycled keeps rare huge answers from staying in memory.
+	// maxRecycled and manyParts keep rare huge answers from staying in memory.
 	maxRecycled = 4 << 20
+	manyParts   = 1024
 )
 
-var answerBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
+var answerMemories = sync.Pool{New: func() any { return &answerMemory{encoded: make([]byte, 0, 1024)} }}
 
 // bytes returns the buffer to append to; the result goes to setBytes.
 func (a *answerWriter) bytes() []byte {
-	if a.buf == nil {
-		a.buf = answerBuffers.Get().(*[]byte)
+	if a.held == nil {
+		a.held = answerMemories.Get().(*answerMemory)
 	}
-	return *a.buf
+	return a.held.encoded
 }
 
-func (a *answerWriter) setBytes(b []byte) { *a.buf = b }
+func (a *answerWriter) setBytes(b []byte) { a.held.encoded = b }
 
 // cut finishes the part that bytes has gathered so far, so that slices of logs
 // can follow it.
@@ -52,46 +58,41 @@ func (a *answerWriter) cut() {
 	}
 }
 
-// add appends p to what will be sent, without copying it. p must not change
-// any more.
+// add appends p, behind what was cut, to what will be sent, without copying it.
+// p must not change any more.
 func (a *answerWriter) add(p []byte) {
-	if a.parts == nil {
-		a.parts = a.kept[:0]
-	}
-	a.parts = append(a.parts, p)
+	a.held.parts = append(a.held.parts, p)
 	a.size += len(p)
 }
 
 // pending is the number of bytes waiting to be sent.
 func (a *answerWriter) pending() int {
-	if a.buf == nil {
-		return a.size
+	if a.held == nil {
+		return 0
 	}
-	return a.size + len(*a.buf) - a.start
+	return a.size + len(a.held.encoded) - a.start
 }
 
 // flush sends all that is pending.
 func (a *answerWriter) flush() error {
-	if a.buf == nil {
+	m := a.held
+	if m == nil {
 		return nil
 	}
 	var err error
 	if a.cut(); a.size > 0 {
-		a.kept = a.parts // what sends them moves a.parts forward
 		if w, ok := a.w.(partsWriter); ok {
-			err = w.WriteParts(a.parts)
+			err = w.WriteParts(m.parts)
 		} else {
-			_, err = a.parts.WriteTo(a.w)
-		}
-		clear(a.kept)
-		if cap(a.kept) > 64 {
-			a.kept = nil
+			m.unsent = m.parts
+			_, err = m.unsent.WriteTo(a.w)
 		}
 	}
-	if cap(*a.buf) <= maxRecycled {
-		*a.buf = (*a.buf)[:0]
-		answerBuffers.Put(a.buf)
+	clear(m.parts)
+	if cap(m.encoded) <= maxRecycled && cap(m.parts) <= manyParts {
+		m.encoded, m.parts, m.unsent = m.encoded[:0], m.parts[:0], nil
+		answerMemories.Put(m)
 	}
-	a.buf, a.start, a.parts, a.size = nil, 0, nil, 0
+	a.held, a.start, a.size = nil, 0, 0
 	return err
 }
