@@ -299,6 +299,7 @@ var adminScripts = []script{
 			*r = *alter(32, x.name("g"), op{"consumer.session.timeout.ms", set, val("46000")})(x).(*kmsg.IncrementalAlterConfigsRequest)
 		})},
 		{name: "they are there", hidden: true, ask: describeOwn(32, "g", []string{"consumer.session.timeout.ms"}), until: shows("consumer.session.timeout.ms", "46000")},
+		{name: "metrics, too", hidden: true, ask: configResources(16), untilNamed: "m"},
 		{name: "all", mine: ownResources, ask: configResources()},
 		{name: "topics", mine: ownResources, ask: configResources(2)},
 		{name: "client metrics", mine: ownResources, ask: configResources(16)},
@@ -314,7 +315,7 @@ var adminScripts = []script{
 		{name: "metrics are subscribed to", hidden: true, ask: req(func(x *actor, r *kmsg.IncrementalAlterConfigsRequest) {
 			*r = *alter(16, x.name("m"), op{"interval.ms", set, val("60000")})(x).(*kmsg.IncrementalAlterConfigsRequest)
 		})},
-		{name: "they are there", hidden: true, ask: describeOwn(16, "m", []string{"interval.ms"}), until: shows("interval.ms", "60000")},
+		{name: "they are there", hidden: true, ask: configResources(), untilNamed: "m"},
 		{name: "all", mine: ownResources, ask: configResources()},
 	}},
 }

@@ -391,7 +391,7 @@ var transactionScripts = []script{
 	})},
 	{name: "end a transaction of version 2", key: kmsg.EndTxn, from: 5, steps: join(topics(spec{"t", 3, nil}), transactional(), []step{
 		{name: "abort before anything was added", ask: endTxn(false, nil)},
-		{name: "commit before anything was added", ask: endTxn(true, nil)},
+		{name: "commit before anything was added", ask: endTxn(true, nil), until: noMarkersDue},
 		{name: "the next producer", hidden: true, ask: initTxn(nil), until: ready},
 		// behaviour 216
 		{name: "a record", ask: inTxn("the next producer", "t", 0, 0, 1), until: stored},

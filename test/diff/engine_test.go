@@ -140,3 +140,21 @@ func TestAReportTellsOfAllVersionsAtOnce(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+func TestNamesInATextMayComeInAnyOrder(t *testing.T) {
+	look := func(detail string) []line {
+		resp := kmsg.NewPtrStreamsGroupHeartbeatResponse()
+		status := kmsg.NewStreamsGroupHeartbeatResponseStatus()
+		status.StatusDetail = detail
+		resp.Status = append(resp.Status, status)
+		v := newView(&target{nodeID: 1}, "-x")
+		v.names["r-x"], v.names["c-x"] = "$r", "$c"
+		return v.lines("ask", resp, 0, nil)
+	}
+	if a, b := look("Internal topics are missing: r-x, c-x"), look("Internal topics are missing: c-x, r-x"); !reflect.DeepEqual(a, b) {
+		t.Errorf("%v is not %v", a, b)
+	}
+	if a, b := look("Source topics are missing: r-x, c-x"), look("Source topics are missing: c-x, r-x"); reflect.DeepEqual(a, b) {
+		t.Errorf("any text's names are put in order: %v", a)
+	}
+}

@@ -55,6 +55,8 @@ type step struct {
 	// until repeats the step until the answer is as wanted: Kafka applies
 	// some changes after it answered.
 	until func(kmsg.Response) bool
+	// untilNamed is a short name: the same, until the answer has the full one.
+	untilNamed string
 	// hidden: what is answered is not compared (preparation only).
 	hidden bool
 	// mine names lists of the answer in which only what belongs to this
@@ -101,10 +103,10 @@ type pending struct {
 	id  int32
 }
 
-func newActor(t *target, p *pair, sc *script, version int16) *actor {
+func newActor(t *target, p *pair, sc *script, version int16, take int) *actor {
 	x := &actor{
 		target: t, version: version, pair: p,
-		suffix:  fmt.Sprintf("-%s-v%d-%s", strings.ReplaceAll(sc.name, " ", "-"), version, run),
+		suffix:  fmt.Sprintf("-%s-v%d-%s", strings.ReplaceAll(sc.name, " ", "-"), version, unique(take)),
 		conns:   make(map[string]*conn),
 		pending: make(map[string]pending),
 		answers: make(map[string]kmsg.Response),
@@ -173,7 +175,7 @@ func (x *actor) step(sc *script, st *step) []line {
 	deadline := time.Now().Add(x.target.settles)
 	for {
 		resp, extra, err := x.exchange(sc, st)
-		if st.until != nil && (err != nil || !st.until(resp)) && time.Now().Before(deadline) {
+		if !x.settled(st, resp, err) && time.Now().Before(deadline) {
 			pause(10 * time.Millisecond)
 			continue
 		}
@@ -190,6 +192,19 @@ func (x *actor) step(sc *script, st *step) []line {
 		}
 		return lines
 	}
+}
+
+// settled says that a step need not be repeated.
+func (x *actor) settled(st *step, resp kmsg.Response, err error) bool {
+	switch {
+	case st.until == nil && st.untilNamed == "":
+		return true
+	case err != nil:
+		return false
+	case st.untilNamed != "":
+		return strings.Contains(fmt.Sprintf("%+v", resp), x.name(st.untilNamed))
+	}
+	return st.until(resp)
 }
 
 func (x *actor) exchange(sc *script, st *step) (kmsg.Response, int, error) {

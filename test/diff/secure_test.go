@@ -49,7 +49,7 @@ func TestASecureMinibrokerAnswersAsApacheKafkaDoes(t *testing.T) {
 		addr, _ = startKafka(t, "--secure")
 	}
 	kafka := securely(t, apache, addr)
-	kafka.settles, kafka.silence = patience, 2*time.Second
+	kafka.settles, kafka.silence, kafka.takes = patience, 2*time.Second, 3
 	p := &pair{kafka, startSecureMinibroker(t)}
 	now := newRecording(p.ref.serves)
 	check(t, p, playAll(t, p, now, secureScripts), secureTable)

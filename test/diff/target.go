@@ -23,8 +23,13 @@ const (
 	apache     = "Apache Kafka"
 )
 
-// run makes names new for every run, so that a server can be used again.
-var run = fmt.Sprintf("%05s", strconv.FormatInt(time.Now().UnixNano()%(36*36*36*36*36), 36))
+// began makes names new for every run, so that a server can be used again.
+var began = time.Now().UnixNano()
+
+// unique is what the names of one take of a script end with, always as long.
+func unique(take int) string {
+	return fmt.Sprintf("%05s", strconv.FormatInt((began+int64(take))%(36*36*36*36*36), 36))
+}
 
 // base is the timestamp of the scripts' first records: recent enough not to
 // be retained away, and whole hours before now, so that it can't be mistaken
@@ -40,6 +45,9 @@ type target struct {
 	// silence is how long to listen where no answer is expected: the
 	// connection may still be closed.
 	silence time.Duration
+	// takes is how often a script is played at most, until its answers are those
+	// expected: one that is slow to take a change in answers as before it at times.
+	takes   int
 	port    int32
 	nodeID  int32
 	cluster string
@@ -50,7 +58,7 @@ type target struct {
 
 // connect asks a server who it is and waits until its coordinators work.
 func connect(name, addr string, secure bool) (*target, error) {
-	t := &target{name: name, addr: addr, secure: secure, settles: 200 * time.Millisecond, silence: 400 * time.Millisecond, serves: make(map[int16][2]int16)}
+	t := &target{name: name, addr: addr, secure: secure, settles: 200 * time.Millisecond, silence: 400 * time.Millisecond, takes: 1, serves: make(map[int16][2]int16)}
 	c, err := t.dial("")
 	if err != nil {
 		return nil, err
@@ -140,11 +148,11 @@ func connect(name, addr string, secure bool) (*target, error) {
 type pair struct{ ref, sub *target }
 
 // play runs a script against a server, or looks up what one answered.
-func (t *target) play(p *pair, sc *script, version int16) []seen {
+func (t *target) play(p *pair, sc *script, version int16, take int) []seen {
 	if t.recorded != nil {
 		return t.recorded.script(sc.name, version)
 	}
-	return newActor(t, p, sc, version).play(sc)
+	return newActor(t, p, sc, version, take).play(sc)
 }
 
 // versions are those of an API that both servers and kmsg have.

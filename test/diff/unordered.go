@@ -1,5 +1,10 @@
 package diff
 
+import (
+	"slices"
+	"strings"
+)
+
 // unordered are lists whose order means nothing, by API and path; with the
 // reason. Every other list is compared in its order.
 var unordered = map[string]string{
@@ -40,6 +45,25 @@ var unordered = map[string]string{
 	"Metadata.Topics.Partitions":                                      "Apache Kafka's order is that of a hash table",
 	"Metadata.Topics":                                                 "Apache Kafka gives those that exist first, in a hash table's order",
 	"DeleteGroups.Groups":                                             "Apache Kafka's order is that of a hash table",
+	"DescribeACLs.Resources.ACLs":                                     "Apache Kafka's order is that of a hash table",
 	"DescribeACLs.Resources":                                          "Apache Kafka's order is that of a hash table",
 	"DeleteTopics.Topics":                                             "Apache Kafka shuffles them, so that nobody relies on an order",
+}
+
+// unorderedTexts are what texts begin with that go on with names, by commas, whose
+// order means nothing; with the reason.
+var unorderedTexts = map[string]string{
+	"Internal topics are missing: ": "Apache Kafka's order is that of a set",
+}
+
+// ordered is a text of unorderedTexts with its names in order, or any other as it is.
+func ordered(s string) string {
+	for begin := range unorderedTexts {
+		if list, ok := strings.CutPrefix(s, begin); ok {
+			names := strings.Split(list, ", ")
+			slices.Sort(names)
+			return begin + strings.Join(names, ", ")
+		}
+	}
+	return s
 }

@@ -149,6 +149,13 @@ func (v *view) identity(e reflect.Value) string {
 		slices.Sort(parts)
 		return strings.Join(parts, ",")
 	}
+	if e.FieldByName("Principal").IsValid() && e.FieldByName("Operation").IsValid() && !e.FieldByName("ResourceName").IsValid() { // an ACL of a resource
+		var parts []string
+		for _, name := range []string{"Principal", "Host", "Operation", "PermissionType"} {
+			parts = append(parts, v.value("", name, e.FieldByName(name)))
+		}
+		return strings.Join(parts, " ")
+	}
 	for _, name := range identities {
 		f := e.FieldByName(name)
 		if !f.IsValid() {
@@ -250,7 +257,7 @@ func (v *view) text(path, s string) string {
 		}
 		return "directoryId=<an id>"
 	})
-	return millis.ReplaceAllString(s, "<ms>")
+	return ordered(millis.ReplaceAllString(s, "<ms>"))
 }
 
 // nodes are the fields that hold a node's id.
