@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"minibroker/internal/lazy"
+	"minibroker/internal/openapi"
 )
 
 // This file owns the OpenAPI document. It is made of the table of routes and of
@@ -61,14 +61,8 @@ func Document(parts ...Part) map[string]any {
 
 type document struct{ schemas object }
 
-// inPath is a part of a path that names something.
-var inPath = lazy.Regexp(`\{(\w+)\}`)
-
 func (d *document) operation(r *route, problem any) object {
-	var params []any
-	for _, m := range inPath().FindAllStringSubmatch(r.path, -1) {
-		params = append(params, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
-	}
+	params := openapi.PathParameters(r.path)
 	for _, p := range r.params {
 		schema := object{"type": p.kind}
 		if p.values != nil && p.kind == "string" {

@@ -13,7 +13,7 @@ import (
 	"unicode"
 
 	"minibroker/broker"
-	"minibroker/internal/lazy"
+	"minibroker/internal/openapi"
 )
 
 // views are the views of the pages, by path.
@@ -53,9 +53,6 @@ func Describe() (paths, schemas map[string]any) {
 	return describe(s.routes(http.NewServeMux()))
 }
 
-// wild is a part of a path that names something.
-var wild = lazy.Regexp(`\{(\w+)\}`)
-
 // describe describes routes, each given as a method and a path.
 func describe(routes []string) (paths, schemas object) {
 	paths, schemas = object{}, object{}
@@ -64,10 +61,7 @@ func describe(routes []string) (paths, schemas object) {
 	for _, route := range routes {
 		method, path, _ := strings.Cut(route, " ")
 		shown := pagesAPI + strings.ReplaceAll(path, "{$}", "")
-		var parameters []object
-		for _, m := range wild().FindAllStringSubmatch(shown, -1) {
-			parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": text})
-		}
+		parameters := openapi.PathParameters(shown)
 		answer := object{}
 		operation := object{
 			"operationId": operationID(method, path), "tags": []string{"pages"},
