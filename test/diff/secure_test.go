@@ -49,7 +49,7 @@ func TestASecureMinibrokerAnswersAsApacheKafkaDoes(t *testing.T) {
 		addr, _ = startKafka(t, "--secure")
 	}
 	kafka := securely(t, apache, addr)
-	kafka.settles, kafka.silence, kafka.takes = patience, 2*time.Second, 3
+	kafka.settles, kafka.silence, kafka.retakes = patience, 2*time.Second, 2
 	p := &pair{kafka, startSecureMinibroker(t)}
 	now := newRecording(p.ref.serves)
 	check(t, p, playAll(t, p, now, secureScripts), secureTable)

@@ -45,9 +45,9 @@ type target struct {
 	// silence is how long to listen where no answer is expected: the
 	// connection may still be closed.
 	silence time.Duration
-	// takes is how often a script is played at most, until its answers are those
-	// expected: one that is slow to take a change in answers as before it at times.
-	takes   int
+	// retakes is how often a script whose answers are not those expected is played
+	// again: one that is slow to take a change in answers as before it at times.
+	retakes int
 	port    int32
 	nodeID  int32
 	cluster string
@@ -58,7 +58,7 @@ type target struct {
 
 // connect asks a server who it is and waits until its coordinators work.
 func connect(name, addr string, secure bool) (*target, error) {
-	t := &target{name: name, addr: addr, secure: secure, settles: 200 * time.Millisecond, silence: 400 * time.Millisecond, takes: 1, serves: make(map[int16][2]int16)}
+	t := &target{name: name, addr: addr, secure: secure, settles: 200 * time.Millisecond, silence: 400 * time.Millisecond, serves: make(map[int16][2]int16)}
 	c, err := t.dial("")
 	if err != nil {
 		return nil, err
