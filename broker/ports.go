@@ -1,11 +1,13 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	"minibroker/internal/listen"
@@ -53,6 +55,29 @@ type port struct {
 	memory *memoryNetwork // its place on the network inside the process
 	at     []net.Listener // as they were opened: their addresses stay when the broker stops
 	open   []net.Listener // open now; under Broker.doors
+
+	asked  sync.Once // for an address that is not known otherwise
+	accept func()    // what is to be done then
+}
+
+// unasked is a listener at a free port. Nobody can come before Addr has told
+// which it is, so the goroutine that accepts is not started before: waking a
+// thread for it and waiting for its end would be a third of what a broker costs
+// that nobody connects to.
+type unasked struct {
+	net.Listener
+	of *port
+}
+
+func (l *unasked) Addr() net.Addr {
+	l.of.asked.Do(l.of.accept)
+	return l.Listener.Addr()
+}
+
+// Close leaves nothing to start: who asks afterwards is told the address only.
+func (l *unasked) Close() error {
+	l.of.asked.Do(func() {})
+	return l.Listener.Close()
 }
 
 // extraPort is a port that WithExtraPort asks for.
@@ -148,12 +173,13 @@ func (n *node) openPort(p *port, o *options) (err error) {
 		p.at = []net.Listener{p.memory}
 	case len(o.listeners) > 0:
 		p.at = o.listeners[n.place : n.place+1]
-	case number == 0 && o.host == "":
+	case number == 0:
 		// Clients ask Addr for a free port; none tries ::1 first, as for
 		// "localhost". A second listener costs as much as the rest of New.
-		p.at, err = listen.Open("127.0.0.1", 0, flag)
-	case number == 0:
-		p.at, err = listen.Open(o.host, 0, flag)
+		p.at, err = listen.Open(cmp.Or(o.host, "127.0.0.1"), 0, flag)
+		for i, l := range p.at {
+			p.at[i] = &unasked{Listener: l, of: p}
+		}
 	default:
 		p.at, err = listen.Open(o.host, number+n.place, flag)
 	}
@@ -195,10 +221,17 @@ func (n *node) shut() error {
 // accepting starts to accept connections.
 func (b *Broker) accepting(n *node) {
 	for _, p := range n.ports {
-		for _, l := range p.open {
-			if l != p.memory { // nobody has to accept there
-				b.running.Go(func() { b.accept(n, p, l) })
+		accept := func() {
+			for _, l := range p.open {
+				if l != p.memory { // nobody has to accept there
+					b.running.Go(func() { b.accept(n, p, l) })
+				}
 			}
+		}
+		if _, ok := p.open[0].(*unasked); ok {
+			p.accept = accept
+		} else {
+			accept()
 		}
 	}
 }
