@@ -3,10 +3,10 @@
 // Command cycle measures what a test pays for a broker of its own: it starts
 // brokers in its own process, uses them and closes them.
 //
-//	cycle minibroker|kfake open|use N
+//	cycle minibroker|kfake open|ask|use N
 //
 // It prints the processor time of one cycle, in µs, as the mean of N. open is
-// to start and to close; use is with a client that creates a topic, produces
+// to start and to close; ask is to ask for the address meanwhile; use is with a client that creates a topic, produces
 // and consumes, over the memory network where there is one.
 package main
 
@@ -33,12 +33,14 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 3 {
-		return fmt.Errorf("usage: cycle minibroker|kfake open|use N")
+		return fmt.Errorf("usage: cycle minibroker|kfake open|ask|use N")
 	}
 	cycle, ok := map[string]func() error{
 		"minibroker open": func() error { return minibroker(nil, broker.WithPort(0)) },
+		"minibroker ask":  func() error { return minibroker(noUse, broker.WithPort(0)) },
 		"minibroker use":  func() error { return minibroker(use, broker.WithMemoryNetwork()) },
 		"kfake open":      func() error { return fake(nil) },
+		"kfake ask":       func() error { return fake(noUse) },
 		"kfake use":       func() error { return fake(use) },
 	}[args[0]+" "+args[1]]
 	n, err := strconv.Atoi(args[2])
@@ -83,6 +85,8 @@ func fake(use func(...kgo.Opt) error) error {
 	}
 	return use(kgo.SeedBrokers(c.ListenAddrs()...))
 }
+
+func noUse(...kgo.Opt) error { return nil }
 
 // use creates a topic, produces, consumes and leaves.
 func use(opts ...kgo.Opt) error {
