@@ -196,8 +196,13 @@ const longWork = 256 << 10
 
 // letOthersIn has another thread look for what other clients send. Go's
 // scheduler wakes none when it goes on with the only goroutine that has
-// something to do, and then nobody would look until that one waits again.
-func letOthersIn() { go func() {}() }
+// something to do, and then nobody would look until that one waits again. The
+// other thread, or the client whose answer has just been sent, may be in need of
+// this one's core.
+func letOthersIn() {
+	go func() {}()
+	yieldCore()
+}
 
 // muchRead is how much a client may send without a break before it gets its
 // first answer: what it has on its way, most times.

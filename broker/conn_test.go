@@ -2,13 +2,19 @@ package broker
 
 import (
 	rtm "runtime/metrics"
+	"sync/atomic"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestOthersAreLetInBeforeLongWork holds what makes another thread look: a goroutine that is started.
+// TestOthersAreLetInBeforeLongWork holds what makes another thread look, a
+// goroutine that is started, and that a thread without a core gets this one's.
 func TestOthersAreLetInBeforeLongWork(t *testing.T) {
+	var yields atomic.Int32
+	yield := yieldCore
+	yieldCore = func() { yields.Add(1) }
+	t.Cleanup(func() { yieldCore = yield }) // after the broker's end
 	c := dial(t, Start(t))
 	join := joinRequest("g", "nobody")
 	join.Protocols[0].Metadata = nil
@@ -17,9 +23,13 @@ func TestOthersAreLetInBeforeLongWork(t *testing.T) {
 		join.Protocols[0].Metadata = make([]byte, size-frame)
 		fewest := ^uint64(0) // now and then a timer or the collector starts one, too
 		for range 20 {
+			yields.Store(0)
 			before := goroutinesStarted()
 			ask[*kmsg.JoinGroupResponse](c, join)
 			fewest = min(fewest, goroutinesStarted()-before)
+			if n := yields.Load(); n != int32(want) {
+				t.Fatalf("before a request of %d bytes the core is offered %d times, want %d", size, n, want)
+			}
 		}
 		if fewest != want {
 			t.Errorf("a request of %d bytes starts %d goroutines, want %d", size, fewest, want)
