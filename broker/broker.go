@@ -205,7 +205,9 @@ func (b *Broker) Close() error {
 	return errors.Join(errs...)
 }
 
-// Addr is the first address that the first broker listens on, as host:port.
+// Addr is the first address that the first broker listens on, as host:port. At a
+// free port, clients are answered from the first time on that an address of the
+// broker is asked for, here or by another method.
 func (b *Broker) Addr() string { return b.Addrs()[0] }
 
 // Addrs are the addresses that the brokers listen on, as host:port, the first
