@@ -76,7 +76,7 @@ func TestEveryClientGetsBackWhatWasSent(t *testing.T) {
 		{name: "kafka-python 2.3", headers: true, command: kafkaPython("2.3.*")},
 		{name: "kafka-python 3.0", headers: true, command: kafkaPython("3.0.*")},
 		{name: "kafka-python 1.4.7", codecs: codecs[:4], headers: true, command: oldKafkaPython},
-		{name: "kafkajs", codecs: codecs[:3], headers: true, slow: true, command: node("kafkajs.js", "kafkajs@2.2.4", "kafkajs-snappy@1.1.0")},
+		{name: "kafkajs", codecs: codecs[:3], headers: true, slow: true, command: node("kafkajs.js", kafkajs...)},
 		{name: "kafka-node", codecs: codecs[:2], slow: true, command: node("kafkanode.js", "kafka-node@5.0.0")},
 	}, javaClients()...) {
 		t.Run(c.name, func(t *testing.T) { t.Parallel(); c.test(t, s.Bootstrap) })
@@ -159,18 +159,23 @@ func oldKafkaPython(t *testing.T) []string {
 	return command
 }
 
-// node returns a command that runs a script of this directory with a directory of the cache in which npm has put the
-// packages, without those that they can do without: these are compiled.
+// node returns a command that runs a script of this directory with packages of npm's.
 func node(script string, packages ...string) func(*testing.T) []string {
 	return func(t *testing.T) []string {
 		node := harness.NeedTool(t, "node", "nodejs")
-		dir := once(t, func(dir string) {
-			npm := harness.NeedTool(t, "npm", "npm")
-			run(t, npm, append([]string{"install", "--silent", "--no-audit", "--no-fund", "--omit=optional", "--prefix", dir}, packages...)...)
-		}, "node", strings.ReplaceAll(packages[0], "@", "-"))
 		env := harness.NeedTool(t, "env", "coreutils")
-		return []string{env, "NODE_PATH=" + filepath.Join(dir, "node_modules"), node, script}
+		return []string{env, "NODE_PATH=" + nodeModules(t, packages...), node, script}
 	}
+}
+
+// nodeModules is a directory of the cache in which npm has put packages, without those that they can do without: these
+// are compiled.
+func nodeModules(t *testing.T, packages ...string) string {
+	t.Helper()
+	return filepath.Join(once(t, func(dir string) {
+		npm := harness.NeedTool(t, "npm", "npm")
+		run(t, npm, append([]string{"install", "--silent", "--no-audit", "--no-fund", "--omit=optional", "--prefix", dir}, packages...)...)
+	}, "node", strings.ReplaceAll(packages[0], "@", "-")), "node_modules")
 }
 
 func (c client) test(t *testing.T, bootstrap string) {

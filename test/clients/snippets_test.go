@@ -13,8 +13,9 @@ import (
 	"minibroker/test/venv"
 )
 
-// snippetsOf are the programs of the "how to connect" box, by the names of their tabs, for one kind of port.
-func snippetsOf(t *testing.T, web, via string) map[string]string {
+// snippetsOf are the programs of the "how to connect" box, by the names of their tabs, for one kind of port, and where
+// that is.
+func snippetsOf(t *testing.T, web, via string) (programs map[string]string, bootstrap string) {
 	t.Helper()
 	resp, err := http.Get(web + "api/v1/pages/?via=" + via)
 	if err != nil {
@@ -24,6 +25,7 @@ func snippetsOf(t *testing.T, web, via string) map[string]string {
 	var page struct {
 		Ways []struct {
 			SecurityProtocol string `json:"security_protocol"`
+			Bootstrap        string `json:"bootstrap_servers"`
 		}
 		Snippets []struct{ ID, Code string }
 	}
@@ -34,7 +36,7 @@ func snippetsOf(t *testing.T, web, via string) map[string]string {
 	for _, s := range page.Snippets {
 		all[s.ID] = s.Code
 	}
-	return all
+	return all, page.Ways[0].Bootstrap
 }
 
 // TestTheSnippetsOfTheFirstPageConnect runs what readers are told to paste, with name and password filled in, where the
@@ -48,7 +50,7 @@ func TestTheSnippetsOfTheFirstPageConnect(t *testing.T) {
 	web := s.Await(t, `(?m)^(http://\S+)`)[1]
 	fill := strings.NewReplacer("USER", "anna", "PASSWORD", "secret")
 	for _, via := range []string{"SASL_SSL", "SASL_PLAINTEXT", "SSL", "PLAINTEXT"} {
-		all := snippetsOf(t, web, via)
+		all, _ := snippetsOf(t, web, via)
 		t.Run(via, func(t *testing.T) {
 			dir := t.TempDir()
 			sh := func(script string) string {
