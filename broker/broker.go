@@ -50,6 +50,7 @@ type Broker struct {
 	denials       denials                    // what was refused
 	authority     *authority                 // makes certificates; nil without TLS
 	tls           *tls.Config                // of ports that speak it; nil: none does
+	loginTLS      *tls.Config                // the same, where clients log in
 	firstRules    *auth.Rules                // as they were at the start
 	scram         scramUsers
 	tokens        delegationTokens

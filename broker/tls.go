@@ -33,8 +33,9 @@ import (
 // authority and has one for whatever name a client calls it by:
 // [Broker.TLSConfig] is what a client in this process needs to trust it,
 // [Broker.CA] what others do. Whether clients must show certificates, too, says
-// the config ssl.client.auth: none, requested or required. Those of the broker's
-// own authority are accepted, see [Broker.ClientTLSConfig], or those of
+// the config ssl.client.auth: none, requested or required. It is for ports that
+// speak SSL; at those of SASL_SSL clients log in. Certificates of the broker's own
+// authority are accepted, see [Broker.ClientTLSConfig], or those of
 // [WithClientCA].
 func WithTLS(certificates ...tls.Certificate) Option {
 	return func(o *options) { o.tls = &tlsOptions{certificates} }
@@ -160,7 +161,17 @@ func (b *Broker) secure(o *options) error {
 		c.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	b.tls = c
+	// Who logs in shows no certificate: Kafka's ChannelBuilders, too, has
+	// ssl.client.auth for SSL only, unless it is set for one listener.
+	b.loginTLS = c.Clone()
+	b.loginTLS.ClientAuth = tls.NoClientCert
 	return nil
+}
+
+// WantsCertificates says whether clients must show a certificate at ports that
+// speak SSL: ssl.client.auth=required.
+func (b *Broker) WantsCertificates() bool {
+	return b.tls != nil && b.tls.ClientAuth == tls.RequireAndVerifyClientCert
 }
 
 func (a *authority) pool() *x509.CertPool {
@@ -208,7 +219,11 @@ func (b *Broker) CA() []byte {
 // shakeHands begins TLS on a connection, and says whether it can go on.
 func (c *conn) shakeHands() bool {
 	b := c.broker
-	nc := tls.Server(c.nc, b.tls)
+	config := b.tls
+	if c.sasl != nil {
+		config = b.loginTLS
+	}
+	nc := tls.Server(c.nc, config)
 	if err := nc.HandshakeContext(context.Background()); err != nil {
 		c.explainHandshake(err)
 		return false

@@ -77,6 +77,9 @@ func TestTLSWithUsersAndClientCertificates(t *testing.T) {
 	if _, err := over(t, kgo.SeedBrokers(b.Addr()), kgo.DialTLSConfig(carol), alice, kgo.DisableIdempotentWrite()); err != nil {
 		t.Errorf("SASL_SSL: %v", err)
 	}
+	if _, err := over(t, kgo.SeedBrokers(b.Addr()), kgo.DialTLSConfig(b.TLSConfig()), alice, kgo.DisableIdempotentWrite()); err != nil {
+		t.Errorf("SASL_SSL without a certificate: %v", err)
+	}
 	if _, err := over(t, kgo.SeedBrokers(b.AddrOf("SSL")), kgo.DialTLSConfig(carol)); err != nil {
 		t.Errorf("the super user by certificate: %v", err)
 	}
