@@ -216,20 +216,40 @@ func TestEveryTopicConfigHasAText(t *testing.T) {
 	}
 }
 
-func TestABrokerConfigWithATextIsRead(t *testing.T) {
+// sources are those of package broker, without its tests.
+func sources(t *testing.T) string {
+	t.Helper()
 	var source strings.Builder
 	files, _ := filepath.Glob("../*.go")
 	for _, file := range append(files, "hot.go") {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		source.Write(text)
 	}
+	return source.String()
+}
+
+func TestABrokerConfigWithATextIsRead(t *testing.T) {
+	source := sources(t)
 	for i := range brokerDocs {
 		name := brokerDocs[i].name
-		if name != "broker.id" && !strings.Contains(source.String(), strconv.Quote(name)) {
+		if name != "broker.id" && !strings.Contains(source, strconv.Quote(name)) {
 			t.Errorf("broker config %s is said to have an effect, and package broker does not read it", name)
+		}
+	}
+}
+
+// Those without a text are said to be ignored.
+func TestABrokerConfigThatIsReadHasAText(t *testing.T) {
+	source, onlyShown := sources(t), []string{"log.dir", "log.dirs"}
+	for _, d := range brokerDefs {
+		if d.Doc == "" && !slices.Contains(onlyShown, d.Name) && strings.Contains(source, strconv.Quote(d.Name)) {
+			t.Errorf("package broker reads the broker config %s, which has no text", d.Name)
 		}
 	}
 }
