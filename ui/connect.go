@@ -32,7 +32,9 @@ type way struct {
 	// or have to be given it by whoever runs the cluster.
 	CA       string `json:"ca_url,omitempty"`
 	trustsCA bool   // ca.pem is needed
-	Link     string `json:"-"` // to the same page by this way
+	// Certificate: a client must show one of its own, which programs have in client.pem.
+	Certificate bool   `json:"client_certificate,omitempty"`
+	Link        string `json:"-"` // to the same page by this way
 }
 
 func (w *way) tls() bool  { return strings.HasSuffix(w.Protocol, "SSL") }
@@ -43,7 +45,9 @@ func (w *way) sasl() bool { return strings.HasPrefix(w.Protocol, "SASL") }
 func (s *site) ways(r *http.Request) []way {
 	if s.broker == nil {
 		w := way{Protocol: s.remote.protocol(), Bootstrap: strings.Join(s.cluster.seeds, ","), Mechanism: s.remote.Mechanism, User: s.remote.User}
-		w.trustsCA = s.remote.TLS != nil && s.remote.TLS.RootCAs != nil
+		if s.remote.TLS != nil {
+			w.trustsCA, w.Certificate = s.remote.TLS.RootCAs != nil, len(s.remote.TLS.Certificates) > 0
+		}
 		return []way{w}
 	}
 	var all []way
@@ -59,6 +63,7 @@ func (s *site) ways(r *http.Request) []way {
 		if w.tls() && s.broker.CA() != nil {
 			w.trustsCA, w.CA = true, "http://"+r.Host+caPath
 		}
+		w.Certificate = protocol == "SSL" && s.broker.WantsCertificates()
 		if offered := s.broker.SASLMechanisms(); w.sasl() && len(offered) > 0 {
 			// Users made since the start have SCRAM passwords only.
 			w.User, w.Mechanism = "USER", offered[max(0, slices.Index(offered, auth.ScramSHA256))]
@@ -88,8 +93,8 @@ func fromReader(r *http.Request, address string) string {
 
 // programs connect. A line that begins with a word and | is for ways of that kind
 // only: plain, secure (not plain), tls, ca (ca.pem is needed), fetch (it can be
-// had here), system (TLS without it), sasl, scram or pw (SASL without SCRAM).
-// Words in capitals are put in.
+// had here), cert (client.pem is needed: a certificate and its key), file (one of these),
+// sasl, scram or pw (SASL without SCRAM). Words in capitals are put in.
 var programs = []snippet{
 	{"python", "Python", `# pip install kafka-python
 fetch|# curl -o ca.pem CAURL
@@ -114,6 +119,8 @@ props.put("bootstrap.servers", "BOOTSTRAP");
 secure|props.put("security.protocol", "PROTOCOL");
 ca|props.put("ssl.truststore.type", "PEM");
 ca|props.put("ssl.truststore.location", "ca.pem");
+cert|props.put("ssl.keystore.type", "PEM");
+cert|props.put("ssl.keystore.location", "client.pem");
 sasl|props.put("sasl.mechanism", "MECHANISM");
 sasl|props.put("sasl.jaas.config", "MODULE required"
 sasl|    + " username=\"USER\" password=\"PASSWORD\";");
@@ -131,11 +138,14 @@ ca|	log.Fatal(err)
 ca|}
 ca|roots := x509.NewCertPool()
 ca|roots.AppendCertsFromPEM(pem)
+cert|mine, err := tls.LoadX509KeyPair("client.pem", "client.pem")
+cert|if err != nil {
+cert|	log.Fatal(err)
+cert|}
 client, err := kgo.NewClient(
 	kgo.SeedBrokers(SEEDS),
 	kgo.AllowAutoTopicCreation(),
-ca|	kgo.DialTLSConfig(&tls.Config{RootCAs: roots}),
-system|	kgo.DialTLSConfig(new(tls.Config)),
+tls|	kgo.DialTLSConfig(GOTLS),
 scram|	kgo.SASL(scram.Auth{User: "USER", Pass: "PASSWORD"}.AsSHAMechanism()),
 pw|	kgo.SASL(plain.Auth{User: "USER", Pass: "PASSWORD"}.AsMechanism()),
 )
@@ -149,14 +159,13 @@ if err := client.ProduceSync(ctx, record).FirstErr(); err != nil {
 }`},
 	{"node", "Node", `// npm install kafkajs
 fetch|// curl -o ca.pem CAURL
-ca|import fs from "node:fs";
+file|import fs from "node:fs";
 import { Kafka } from "kafkajs";
 
 plain|const kafka = new Kafka({ clientId: "demo", brokers: [SEEDS] });
 secure|const kafka = new Kafka({
 secure|  clientId: "demo", brokers: [SEEDS],
-ca|  ssl: { ca: [fs.readFileSync("ca.pem")] },
-system|  ssl: true,
+tls|  ssl: NODETLS,
 sasl|  sasl: { mechanism: "LOWER", username: "USER", password: "PASSWORD" },
 secure|});
 const producer = kafka.producer();
@@ -170,6 +179,8 @@ df = (spark.readStream.format("kafka")
 secure|      .option("kafka.security.protocol", "PROTOCOL")
 ca|      .option("kafka.ssl.truststore.type", "PEM")
 ca|      .option("kafka.ssl.truststore.location", "ca.pem")
+cert|      .option("kafka.ssl.keystore.type", "PEM")
+cert|      .option("kafka.ssl.keystore.location", "client.pem")
 sasl|      .option("kafka.sasl.mechanism", "MECHANISM")
 sasl|      .option("kafka.sasl.jaas.config", "MODULE required"
 sasl|              ' username="USER" password="PASSWORD";')
@@ -183,6 +194,8 @@ secure|cat > client.properties <<'END'
 secure|security.protocol=PROTOCOL
 ca|ssl.truststore.type=PEM
 ca|ssl.truststore.location=ca.pem
+cert|ssl.keystore.type=PEM
+cert|ssl.keystore.location=client.pem
 sasl|sasl.mechanism=MECHANISM
 sasl|sasl.jaas.config=MODULE required username="USER" password="PASSWORD";
 secure|END
@@ -194,6 +207,8 @@ kafka-console-consumer.sh --bootstrap-server BOOTSTRAPCONSUMERCONFIG --topic dem
 secure|cat > kcat.conf <<'END'
 secure|security.protocol=PROTOCOL
 ca|ssl.ca.location=ca.pem
+cert|ssl.certificate.location=client.pem
+cert|ssl.key.location=client.pem
 sasl|sasl.mechanism=MECHANISM
 sasl|sasl.username=USER
 sasl|sasl.password=PASSWORD
@@ -211,10 +226,39 @@ func (w *way) python() string {
 	if w.trustsCA {
 		args += `, ssl_cafile="ca.pem"`
 	}
+	if w.Certificate {
+		args += ",\n    " + `ssl_certfile="client.pem", ssl_keyfile="client.pem"`
+	}
 	if w.sasl() {
 		args += fmt.Sprintf(",\n    sasl_mechanism=%q, sasl_plain_username=%q, sasl_plain_password=\"PASSWORD\"", w.Mechanism, w.User)
 	}
 	return args
+}
+
+// goTLS and nodeTLS are what clients of these languages need for TLS.
+func (w *way) goTLS() string {
+	var fields []string
+	if w.trustsCA {
+		fields = append(fields, "RootCAs: roots")
+	}
+	if w.Certificate {
+		fields = append(fields, "Certificates: []tls.Certificate{mine}")
+	}
+	return "&tls.Config{" + strings.Join(fields, ", ") + "}"
+}
+
+func (w *way) nodeTLS() string {
+	var fields []string
+	if w.trustsCA {
+		fields = append(fields, `ca: [fs.readFileSync("ca.pem")]`)
+	}
+	if w.Certificate {
+		fields = append(fields, `cert: fs.readFileSync("client.pem"), key: fs.readFileSync("client.pem")`)
+	}
+	if fields == nil {
+		return "true"
+	}
+	return "{ " + strings.Join(fields, ", ") + " }"
 }
 
 // fetch is the line that says where ca.pem is to be had.
@@ -229,8 +273,8 @@ func (w *way) fetch() string {
 func (w *way) snippets() []snippet {
 	scram := strings.HasPrefix(w.Mechanism, "SCRAM")
 	kinds := map[string]bool{
-		"plain": !w.tls() && !w.sasl(), "secure": w.tls() || w.sasl(), "tls": w.tls(), "ca": w.trustsCA, "fetch": w.CA != "", "system": w.tls() && !w.trustsCA,
-		"sasl": w.sasl(), "scram": w.sasl() && scram, "pw": w.sasl() && !scram,
+		"plain": !w.tls() && !w.sasl(), "secure": w.tls() || w.sasl(), "tls": w.tls(), "ca": w.trustsCA, "fetch": w.CA != "", "cert": w.Certificate,
+		"file": w.trustsCA || w.Certificate, "sasl": w.sasl(), "scram": w.sasl() && scram, "pw": w.sasl() && !scram,
 	}
 	module, sha := "org.apache.kafka.common.security.plain.PlainLoginModule", "Sha256"
 	if scram {
@@ -246,7 +290,7 @@ func (w *way) snippets() []snippet {
 		return " " + text
 	}
 	words := strings.NewReplacer("BOOTSTRAP", w.Bootstrap, "SEEDS", `"`+strings.ReplaceAll(w.Bootstrap, ",", `", "`)+`"`, "CAURL", w.CA, "PROTOCOL", w.Protocol,
-		"MECHANISM", w.Mechanism, "MODULE", module, "AsSHA", "As"+sha, "LOWER", strings.ToLower(w.Mechanism), "USER", cmp.Or(w.User, "USER"), "PYTHON", w.python(),
+		"MECHANISM", w.Mechanism, "MODULE", module, "AsSHA", "As"+sha, "LOWER", strings.ToLower(w.Mechanism), "USER", cmp.Or(w.User, "USER"), "PYTHON", w.python(), "GOTLS", w.goTLS(), "NODETLS", w.nodeTLS(),
 		"ADMINCONFIG", config("--command-config client.properties"), "PRODUCERCONFIG", config("--producer.config client.properties"),
 		"CONSUMERCONFIG", config("--consumer.config client.properties"), "KCATCONFIG", config("-F kcat.conf"))
 	all := make([]snippet, len(programs))

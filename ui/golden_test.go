@@ -69,16 +69,18 @@ func fixtures() map[string]struct {
 	frame := labFrame{Brokers: []labBroker{{1, true}}, Lanes: []labLane{{"orders", 0, 1, []int32{1}, []int32{1}, 0, 2, []labDot{{0, "user-42"}, {1, ""}}}}, Hidden: 2, Groups: []labGroup{}, Events: []step{}}
 	deny := aclRow{"User:ann", "*", "DENY", "READ", "TOPIC", "orders", "LITERAL", "deny ann read topic:orders"}
 	prefixed := aclRow{"User:ann", "10.0.0.3", "ALLOW", "READ", "TOPIC", "team-", "PREFIXED", "ann read topic:team-* from 10.0.0.3"}
+	certificate := way{Protocol: "SSL", Bootstrap: "localhost:9092", CA: "http://localhost:7080/ca.pem", trustsCA: true, Certificate: true}
 	secure := way{Protocol: "SASL_SSL", Bootstrap: "localhost:9092,localhost:9093", Mechanism: "SCRAM-SHA-256", User: "USER", CA: "http://localhost:7080/ca.pem", trustsCA: true, Link: "/?via=SASL_SSL#connect"}
 	none := messages
 	none.Messages, none.LookedAt, none.Next = nil, 0, ""
 	return map[string]fixture{
 		"overview": {"overview", "/", overviewView{ClusterID: "Gh3IbuzmMXDWTw7cc6WrRA", Started: at, Brokers: 1, Controller: 1, Topics: 2, Internal: 1, Partitions: 53, Groups: 1, Active: 1,
 			Bootstrap: "localhost:9092", Happenings: happened, Listens: []string{"127.0.0.1:9092", "[::1]:9092"}, Ways: []way{{Protocol: "PLAINTEXT", Bootstrap: "localhost:9092"}}, Snippets: (&way{Protocol: "PLAINTEXT", Bootstrap: "localhost:9092"}).snippets()}},
-		"overview-secure": {"overview", "/", overviewView{Ways: []way{secure, {Protocol: "PLAINTEXT", Bootstrap: "localhost:9093", Link: "/?via=PLAINTEXT#connect"}}, Bootstrap: secure.Bootstrap, Snippets: secure.snippets()}},
-		"topics":          {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Sort: "name", Columns: heads("", topicColumns), Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
-		"topics-empty":    {"topics", "/topics", topicsView{}},
-		"create":          {"create", "/create-topic", createView{[]string{"delete", "compact"}}},
+		"overview-certificate": {"overview", "/", overviewView{Ways: []way{certificate}, Bootstrap: certificate.Bootstrap, Snippets: certificate.snippets()}},
+		"overview-secure":      {"overview", "/", overviewView{Ways: []way{secure, {Protocol: "PLAINTEXT", Bootstrap: "localhost:9093", Link: "/?via=PLAINTEXT#connect"}}, Bootstrap: secure.Bootstrap, Snippets: secure.snippets()}},
+		"topics":               {"topics", "/topics", topicsView{Total: 2, Hidden: 1, Sort: "name", Columns: heads("", topicColumns), Rows: []topicRow{orders, {Name: "__consumer_offsets", Internal: true, Partitions: 50, Replicas: 1, UnderISR: 1, Bytes: -1}}, Next: "?from=100"}},
+		"topics-empty":         {"topics", "/topics", topicsView{}},
+		"create":               {"create", "/create-topic", createView{[]string{"delete", "compact"}}},
 		"topic": {"topic", "/topics/orders", topicView{PartitionColumns: heads("partitions", partitionColumns), ProducerColumns: heads("producers", producerColumns), ConsumerColumns: heads("groups", consumerColumns), topicRow: orders, Happenings: happened[2:3], ID: "abc", Cleanup: "delete", Retention: "604800000", Partition: []partitionRow{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}, End: 5, Records: 5, Bytes: 70}, {Partition: 1, Leader: -1, Bytes: -1}}, Consumers: []topicGroup{{"billing", "Stable", 14}},
 			Producers: []producerRow{{0, 1000, 2, 41, at, -1, "shop", "172.18.0.4", ""}, {0, 1001, 0, 3, at, 17, "shop", "172.18.0.4", "tx"}}}},
 		"stats": {"stats", "/topics/orders/stats", statsView{Topic: "orders", LookedAt: 3, Records: 12345, NullKeys: 1, Distinct: 1, Keys: spread{Least: 4, Most: 7, Average: 5.5}, Values: spread{Most: 100, Average: 50}, Oldest: at, Newest: at.Add(2 * time.Second),
