@@ -17,7 +17,7 @@ SENT = sorted(b"%d" % i for i in range(10))
 
 
 def kafka_python():
-    from kafka import KafkaConsumer, KafkaProducer
+    from kafka import KafkaConsumer, KafkaProducer, TopicPartition
     from kafka.errors import KafkaError
 
     login = dict(bootstrap_servers=a.bootstrap.split(","), security_protocol=a.protocol, sasl_mechanism=a.mechanism, sasl_plain_username="anna")
@@ -29,7 +29,11 @@ def kafka_python():
     for future in sent:
         future.get(30)
     producer.close()
-    c = KafkaConsumer(a.topic, group_id=a.topic, auto_offset_reset="earliest", enable_auto_commit=False, consumer_timeout_ms=30000, **right)
+    c = KafkaConsumer(group_id=a.topic, auto_offset_reset="earliest", enable_auto_commit=False, consumer_timeout_ms=30000, **right)
+    # Once it is in a group its heartbeat thread may take the answer to a login on a new connection, which then waits
+    # for request_timeout_ms (305 s): it connects to both brokers before.
+    c.end_offsets([TopicPartition(a.topic, 0), TopicPartition(a.topic, 1)])
+    c.subscribe([a.topic])
     got = sorted(next(c).value for _ in SENT)
     assert got == SENT, got
     c.commit()
