@@ -187,12 +187,7 @@ for message in KafkaConsumer("orders", auto_offset_reset="earliest", **client):
 `
 
 func checkGoTest(t *testing.T, b markdown.Block) {
-	// A module's packages are seen from inside it only. The leading dot hides the directory from ./... .
-	dir, err := os.MkdirTemp(harness.Root(), ".snippet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir := harness.InsideModule(t)
 	if err := os.WriteFile(filepath.Join(dir, "snippet_test.go"), []byte(b.Text), 0o644); err != nil {
 		t.Fatal(err)
 	}

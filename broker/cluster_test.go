@@ -28,12 +28,7 @@ func three(t testing.TB, partitions int, opts ...Option) *Broker {
 // dialBroker connects to the broker of an id.
 func dialBroker(t testing.TB, b *Broker, id int32) *rawClient {
 	t.Helper()
-	nc, err := net.Dial("tcp", b.nodeByID(id).addrs()[0])
-	if err != nil {
-		t.Fatalf("cannot connect to broker %d: %v", id, err)
-	}
-	t.Cleanup(func() { _ = nc.Close() })
-	return newRawClient(t, nc, "test")
+	return dialAt(t, b.nodeByID(id).addrs()[0], "test")
 }
 
 func clusterClient(t testing.TB, b *Broker, opts ...kgo.Opt) *kgo.Client {

@@ -12,12 +12,7 @@ import (
 // answers says whether a broker takes connections at an address and answers.
 func answers(t *testing.T, address string) {
 	t.Helper()
-	nc, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = nc.Close() })
-	if got := ask[*kmsg.ApiVersionsResponse](newRawClient(t, nc, "test"), kmsg.NewPtrApiVersionsRequest()); len(got.ApiKeys) == 0 {
+	if got := ask[*kmsg.ApiVersionsResponse](dialAt(t, address, "test"), kmsg.NewPtrApiVersionsRequest()); len(got.ApiKeys) == 0 {
 		t.Errorf("%s: %+v", address, got)
 	}
 }

@@ -27,7 +27,12 @@ func dial(t testing.TB, b *Broker) *rawClient { return dialAs(t, b, "test") }
 
 func dialAs(t testing.TB, b *Broker, clientID string) *rawClient {
 	t.Helper()
-	nc, err := net.Dial("tcp", b.Addr())
+	return dialAt(t, b.Addr(), clientID)
+}
+
+func dialAt(t testing.TB, address, clientID string) *rawClient {
+	t.Helper()
+	nc, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatalf("cannot connect: %v", err)
 	}

@@ -6,8 +6,9 @@
 //	cycle minibroker|kfake open|ask|use N
 //
 // It prints the processor time of one cycle, in µs, as the mean of N. open is
-// to start and to close; ask is to ask for the address meanwhile; use is with a client that creates a topic, produces
-// and consumes, over the memory network where there is one.
+// to start and to close; ask is to ask for the address meanwhile; use is with a
+// client that creates a topic, produces and consumes, over the memory network
+// where there is one.
 package main
 
 import (

@@ -74,12 +74,7 @@ func goSnippet(t *testing.T, dir, snippet string) *exec.Cmd {
 			imports = append(imports, path)
 		}
 	}
-	// A module's packages are seen from inside it only. The leading dot hides the directory from ./... .
-	inside, err := os.MkdirTemp(harness.Root(), ".snippet")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(inside) })
+	inside := harness.InsideModule(t)
 	writeFile(t, filepath.Join(inside, "main.go"), fmt.Sprintf("package main\n\nimport (\n\"%s\"\n)\n\nfunc main() {\nctx := context.Background()\n%s\n}\n", strings.Join(imports, "\"\n\""), snippet))
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "snippet"), ".")
 	build.Dir = inside
@@ -92,17 +87,13 @@ func goSnippet(t *testing.T, dir, snippet string) *exec.Cmd {
 // sparkSnippet ends when everything that is there was read.
 func sparkSnippet(t *testing.T, dir, snippet string) *exec.Cmd {
 	spark := sparks[len(sparks)-1]
-	env := venv.Make(t, venv.Find(t, sparkPython(spark.version)), venv.Venv{}, "pyspark=="+spark.version)
-	found, err := filepath.Glob(filepath.Join(jars(t, "org.apache.spark:spark-sql-kafka-0-10_"+spark.scala+":"+spark.version), "*.jar"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	env, jars := pySpark(t, spark.version, spark.scala)
 	ends := strings.Replace(snippet, ".awaitTermination()", ".processAllAvailable()", 1)
 	if ends == snippet {
 		t.Fatalf("the snippet does not wait:\n%s", snippet)
 	}
 	writeFile(t, filepath.Join(dir, "snippet.py"), `from pyspark.sql import SparkSession
-spark = (SparkSession.builder.master("local[2]").config("spark.jars", "`+strings.Join(found, ",")+`")
+spark = (SparkSession.builder.master("local[2]").config("spark.jars", "`+jars+`")
          .config("spark.ui.enabled", "false").config("spark.driver.memory", "512m").config("spark.sql.shuffle.partitions", "2")
          .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1").getOrCreate())
 `+ends+`

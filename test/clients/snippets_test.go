@@ -1,25 +1,20 @@
 package clients_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"minibroker/broker"
 	"minibroker/test/harness"
 )
 
@@ -113,35 +108,30 @@ func sends(t *testing.T, web, via, plaintext, clientPEM string) {
 func TestTheSnippetsOfTheFirstPageShowACertificate(t *testing.T) {
 	t.Parallel()
 	slow(t)
-	certificate, key := clientCertificate(t)
-	authority := filepath.Join(t.TempDir(), "clients.pem")
-	writeFile(t, authority, certificate)
-	web, plaintext := snippetBroker(t, "--security-protocol", "SSL", "--tls-client-ca", authority, "--set", "ssl.client.auth=required", "--extra-port", "PLAINTEXT:0")
-	sendsAndReads(t, web, "SSL", certificate+key)
-	sends(t, web, "SSL", plaintext, certificate+key)
+	authority, client := clientCertificate(t)
+	clientCA := filepath.Join(t.TempDir(), "clients.pem")
+	writeFile(t, clientCA, authority)
+	web, plaintext := snippetBroker(t, "--security-protocol", "SSL", "--tls-client-ca", clientCA, "--set", "ssl.client.auth=required", "--extra-port", "PLAINTEXT:0")
+	sendsAndReads(t, web, "SSL", client)
+	sends(t, web, "SSL", plaintext, client)
 }
 
-// clientCertificate is a certificate that is its own authority, and its key, in PEM.
-func clientCertificate(t *testing.T) (certificate, key string) {
+// clientCertificate is what clients show, a certificate and its key, and whose authority it is of, in PEM.
+func clientCertificate(t *testing.T) (authority, client string) {
 	t.Helper()
-	made, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	b := broker.Start(t, broker.WithTLS())
+	made, err := b.ClientTLSConfig("anna")
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Now()
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "anna"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &made.PublicKey, made)
+	key, err := x509.MarshalPKCS8PrivateKey(made.Certificates[0].PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(made)
-	if err != nil {
-		t.Fatal(err)
+	for _, block := range []pem.Block{{Type: "CERTIFICATE", Bytes: made.Certificates[0].Certificate[0]}, {Type: "PRIVATE KEY", Bytes: key}} {
+		client += string(pem.EncodeToMemory(&block))
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	return string(b.CA()), client
 }
 
 // TestTheSnippetForSparkReads logs in as the course's consumer.

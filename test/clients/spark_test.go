@@ -24,15 +24,11 @@ const sparkPatience = 10 * time.Minute
 func testSpark(t *testing.T, bootstrap, version, scala string) {
 	slow(t)
 	harness.NeedTool(t, "java", "default-jdk-headless")
-	env := venv.Make(t, venv.Find(t, sparkPython(version)), venv.Venv{}, "pyspark=="+version)
-	found, err := filepath.Glob(filepath.Join(jars(t, "org.apache.spark:spark-sql-kafka-0-10_"+scala+":"+version), "*.jar"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	env, jars := pySpark(t, version, scala)
 	takeJVM(t)
 	topic := topicOf(t)
 	fillForSpark(t, bootstrap, topic)
-	out := finish(t, sparkPatience, env.Python, "spark.py", "--bootstrap", bootstrap, "--topic", topic, "--dir", t.TempDir(), "--jars", strings.Join(found, ","))
+	out := finish(t, sparkPatience, env.Python, "spark.py", "--bootstrap", bootstrap, "--topic", topic, "--dir", t.TempDir(), "--jars", jars)
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	t.Log(lines[len(lines)-1])
 
@@ -57,6 +53,17 @@ func testSpark(t *testing.T, bootstrap, version, scala string) {
 			seen[string(r.Key)] = true
 		})
 	}
+}
+
+// pySpark is a release of PySpark, and the jars of spark-sql-kafka and what it needs, separated by commas.
+func pySpark(t *testing.T, version, scala string) (venv.Venv, string) {
+	t.Helper()
+	env := venv.Make(t, venv.Find(t, sparkPython(version)), venv.Venv{}, "pyspark=="+version)
+	found, err := filepath.Glob(filepath.Join(jars(t, "org.apache.spark:spark-sql-kafka-0-10_"+scala+":"+version), "*.jar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env, strings.Join(found, ",")
 }
 
 // sparkPython returns the newest Python 3.x that a release of Spark runs with; 0 for any.

@@ -62,6 +62,18 @@ func Root() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
+// InsideModule makes a directory for a program that imports packages of the module, which are seen from inside it only.
+// The dot that its name begins with hides it from ./... .
+func InsideModule(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(Root(), ".snippet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 var build struct {
 	once sync.Once
 	path string
